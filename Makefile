@@ -108,6 +108,7 @@ bench: $(STAMP)  ## run all Python benchmarks in bench/, one after another
 
 bench-memory: embedder  ## measure how well memory search finds facts (recall and MRR on public data)
 	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.memory --indexes
 
 embedding-model: $(STAMP)  ## download the local embedding model into the state folder
 	$(BIN)/python -m memory fetch-model

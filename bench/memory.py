@@ -4,6 +4,7 @@ python -m bench.memory                        recall and MRR on the public files
 python -m bench.memory --corpus FILE          the same on another file of that format (bench/memories/corpus.py)
 python -m bench.memory --latency              p50/p95 of recall and storage, for 1k and 10k memories among 100k
 python -m bench.memory --latency --large      the same for 1k, 10k, 100k and 300k among a million of 10,000 users
+python -m bench.memory --indexes              processor time and disk of both indexes, for 10k and 100k memories
   --state DIR                                 keeps the filled database in DIR for the next run
 
 Tables are Markdown, on stdout; progress is on stderr.
@@ -22,6 +23,7 @@ from typing import Final
 import trio
 
 from bench.memories.environment import Remembering, open_environment
+from bench.memories.indexes import measure_indexes
 from bench.memories.latency import LARGE, SMALL, measure_latency
 from bench.memories.quality import measure_quality
 from memory import MemoryLimits
@@ -40,7 +42,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--latency", action="store_true", help="measure times instead")
     parser.add_argument("--large", action="store_true", help="with --latency: a million rows; takes minutes and 20 GB")
     parser.add_argument("--state", type=Path, metavar="DIR", help="with --latency: keep the filled database there")
+    parser.add_argument("--indexes", action="store_true", help="compare the two indexes instead")
     options = parser.parse_args(arguments)
+    if options.indexes:
+        _run(measure_indexes)
+        return
     if options.latency:
         _run(measure_latency, LARGE if options.large else SMALL, options.state)
         return

@@ -51,6 +51,7 @@ class MemoryMiddleware:
         enrichment: Enrichment | None = None,
         describe: Describe | None = None,
         change_log: ChangeLog | None = None,
+        associative: AssociativeMemory | None = None,
     ) -> None:
         """`describe` asks a model for summaries and preferences; without it, rules make them."""
         self._vault = vault
@@ -59,7 +60,7 @@ class MemoryMiddleware:
         self.devices = DeviceRecords(vault, limits.devices, keep_s=limits.device_keep_s)
         self.change_log = change_log or ChangeLog(vault)
         self.quota = StorageQuota(vault, limits.stored_memories, limits.stored_bytes)
-        self.associative = AssociativeMemory(vault, embedder)
+        self.associative = associative or AssociativeMemory(vault, embedder)
         self.enrichment = enrichment or Enrichment(vault, self.associative, limits, describe)
         self.conversations = Conversations(vault)
         self._recall = Recall(vault, self.associative, limits)

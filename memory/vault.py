@@ -36,6 +36,8 @@ from sql.tenant import scoped
 logger = logging.getLogger(__name__)
 
 Tier = Literal["core", "associative", "episodic", "proactive"]
+IndexKind = Literal["pgvector", "sealed"]
+"""Where the search data of memories is: in columns that PostgreSQL compares, or in encrypted segments."""
 T = TypeVar("T")
 
 RENEWAL_DELAY_S: Final = 3600.0
@@ -72,11 +74,16 @@ class Vault:
         statements: Statements,
         keys: UserKeys,
         on_unreadable: Callable[[Tier], None] | None = None,
+        index: IndexKind = "pgvector",
     ) -> None:
-        """`on_unreadable` is called for each row that is skipped because it can't be decrypted with its user's key."""
+        """`on_unreadable` is called for each row that is skipped because it can't be decrypted with its user's key.
+
+        `index`: where the search data of memories is to be. `memory.maintenance.IndexChange` moves that of other users.
+        """
         self.pool = pool
         self.statements = statements
         self.keys = keys
+        self.index: IndexKind = index
         self.newest = NewestRevisions()
         self._on_unreadable = on_unreadable
 

@@ -72,21 +72,31 @@ class Cipher:
         `revision`: a number from 0 to 2⁶⁴ - 1 that the reader can compare with the one it expects.
         """
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return self.seal_bytes(purpose, text.encode(), revision)
+
+    def seal_bytes(self, purpose: Purpose, value: bytes, revision: int = 0) -> bytes:
+        """Like `seal`, for bytes that are no JSON."""
         header = _HEADER.pack(_VERSION, revision)
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return header + nonce + self._column(purpose).encrypt(nonce, text.encode(), self._bound_to(purpose, header))
+        return header + nonce + self._column(purpose).encrypt(nonce, value, self._bound_to(purpose, header))
 
     def unseal(self, purpose: Purpose, token: bytes) -> Any:
         """The value encrypted for `purpose`. Raises `Unreadable`, which contains nothing of the value."""
         token = bytes(token)
         if not token.startswith(_VERSION):
             return self._unseal_legacy(purpose, token)
+        try:
+            return json.loads(self.unseal_bytes(purpose, token))
+        except ValueError:
+            raise Unreadable(f"a value of {purpose.table} is not JSON") from None
+
+    def unseal_bytes(self, purpose: Purpose, token: bytes) -> bytes:
+        """The bytes that `seal_bytes` encrypted for `purpose`. Raises `Unreadable`."""
         header, nonce = token[: _HEADER.size], token[_HEADER.size : _HEADER.size + _NONCE_BYTES]
         try:
-            text = self._column(purpose).decrypt(
+            return self._column(purpose).decrypt(
                 nonce, token[_HEADER.size + _NONCE_BYTES :], self._bound_to(purpose, header)
             )
-            return json.loads(text)
         except (InvalidTag, ValueError):
             raise Unreadable(f"a value of {purpose.table} can't be decrypted with this user's key") from None
 

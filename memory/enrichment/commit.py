@@ -25,7 +25,7 @@ from memory.tiers import (
     seal_summary,
     turns_in,
 )
-from memory.vault import Vault
+from memory.vault import IndexKind, Vault
 from sql.driver import Connection
 
 logger = logging.getLogger(__name__)
@@ -87,9 +87,11 @@ class EnrichmentCommit:
         claimed = await connection.execute(statements["pending_claimed"], values)
         state = await connection.execute(statements["forgetting_state"], values)
         turns = await connection.execute(statements["episodes_before"], values)
+        queued = await self._associative.segments.queue_kind(connection, user_id)
         held = {row[0] for row in await claimed.fetchall()}
         tombstones = Tombstones.of(connection, self._vault, user_id, user_key, await state.fetchone())
         before = turns_in(self._vault, user_key, await turns.fetchall())
+        index = await self._associative.segments.kind_of(connection, user_id, queued)
         forgotten = await self._forgotten(tombstones, [one for one, _ in enriched])
         stored = []
         for one, vector in enriched:
@@ -98,7 +100,7 @@ class EnrichmentCommit:
             if one.episode.id in forgotten:
                 await connection.execute(statements["episode_forget"], {"user_id": user_id, "ids": [one.episode.id]})
                 continue
-            await self._learn(connection, user_id, user_key, one, vector, before.get(one.episode.id))
+            await self._learn(connection, user_key, index, one, vector, before.get(one.episode.id))
             await self._describe(connection, user_id, user_key, one)
             stored.append(one)
         # An episode that can't be decrypted with a replaced key may be readable with the new one: its lease will end.
@@ -131,20 +133,20 @@ class EnrichmentCommit:
     async def _learn(
         self,
         connection: Connection,
-        user_id: UUID,
         user_key: UserKey,
+        index: IndexKind,
         one: Enriched,
         vectors: DocumentVectors | None,
         previous: str | None,
     ) -> None:
         """Store the document. `previous` is the present turn before the episode."""
-        document = one.document
+        document, user_id = one.document, user_key.user_id
         if document is None:
             return
         # A vector that includes a previous turn which was forgotten since is not stored.
         stale = document.previous is not None and previous != one.episode.previous
         stored = None if vectors is None or stale else [vectors]
-        await self._associative.put_in(connection, user_id, user_key, [document], stored, merge=True)
+        await self._associative.put_in(connection, user_id, user_key, [document], stored, merge=True, index=index)
         if vectors is not None and stale:
             values = {"user_id": user_id, "content_digest": document_key(user_key, document)}
             await connection.execute(self._vault.statements["unembedded_add"], values)

@@ -106,6 +106,7 @@ class MissingVectors:
             values: dict[str, object] = {"user_id": user_id, "claim": claim.id}
             for id_ in unreadable:
                 await connection.execute(statements["unembedded_done"], values | {"id": id_})
+            embedded = []
             for one, vector in zip(found, vectors or (), strict=True):
                 done = await connection.execute(statements["unembedded_done"], values | {"id": one.id})
                 # Without the claim the text has changed since, and the worker that claims the new text embeds it.
@@ -114,7 +115,8 @@ class MissingVectors:
                     if one.roles is not None:
                         sealed = one.roles.sealed_in(key.cipher, one.document_key)
                         await connection.execute(statements["associative_roles"], row | {"content_encrypted": sealed})
-                    await self._associative.set_vectors_in(connection, key, row, vector)
+                    embedded.append((one.id, one.document_key, vector))
+            await self._associative.set_vectors_in(connection, key, embedded)
 
     def _read(self, key: UserKey, row: Sequence[Any], previous: str | None) -> _Unembedded:
         """A claimed row, decrypted. Raises `Unreadable`."""

@@ -138,6 +138,7 @@ class Enrichment:
                 try:
                     done = await self._enrich_user(user_id, nursery)
                     done += await self._missing_vectors.embed_user(user_id, nursery)
+                    await self._merge(user_id)
                 except PoolTimeout as error:
                     unavailable = error
                     nursery.cancel_scope.cancel()
@@ -153,6 +154,17 @@ class Enrichment:
         if unavailable is not None:
             raise unavailable
         return count
+
+    async def _merge(self, user_id: UUID) -> None:
+        """Merge the small segments of the user's sealed index."""
+        try:
+            while await self._associative.segments.merge(user_id):
+                pass
+        except PoolTimeout:
+            raise
+        # Error boundary of one user: a search reads any number of segments, so they can be merged later.
+        except Exception as error:  # noqa: BLE001
+            logger.warning("merging the segments of a memory index failed: %s", type(error).__name__)
 
     async def _enrich_user(self, user_id: UUID, nursery: trio.Nursery) -> int:
         """Returns the number of claimed episodes. `nursery` renews their lease meanwhile."""

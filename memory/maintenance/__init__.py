@@ -6,6 +6,7 @@ It runs at the start, in the background, or from a command.
 from __future__ import annotations
 
 from memory.maintenance.expiry import Expiry
+from memory.maintenance.index_change import IndexChange
 from memory.maintenance.key_check import KeysDoNotFit, check_keys, sampled_keys
 from memory.maintenance.key_renewal import KeyRenewal
 from memory.maintenance.key_upkeep import KeyUpkeep
@@ -15,6 +16,7 @@ from memory.maintenance.rewrap import MasterKeyRotation
 
 __all__ = [
     "Expiry",
+    "IndexChange",
     "KeyRenewal",
     "KeyUpkeep",
     "KeysDoNotFit",

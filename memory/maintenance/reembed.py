@@ -62,10 +62,14 @@ class Reembedding:
         after = _NO_ID
         while True:
             values = {"user_id": user_id, "after": after, "embedding_model": self._embedder.name, "limit": _BATCH}
-            key, (rows, before) = await self._vault.consistent(user_id, partial(self._page, values, user_id))
+            key, (rows, before, done_already) = await self._vault.consistent(
+                user_id, partial(self._page, values, user_id)
+            )
             texts: list[tuple[UUID, bytes, Document]] = []
             unreadable = 0
             for id_, token, document_key, source_id in rows:
+                if id_ in done_already:
+                    continue
                 try:
                     content = self._associative.read(key.cipher, bytes(document_key), token)
                 except Unreadable:
@@ -86,12 +90,21 @@ class Reembedding:
 
     async def _page(
         self, values: Mapping[str, object], user_id: UUID, connection: Connection, key: UserKey
-    ) -> tuple[list[tuple[Any, ...]], Mapping[UUID, str]]:
-        """Memories without a vector of the model, and the turns before the episodes they were learned from."""
+    ) -> tuple[list[tuple[Any, ...]], Mapping[UUID, str], set[UUID]]:
+        """Memories without a vector of the model, and the turns before the episodes they were learned from.
+
+        The set has those memories that have a vector of the model in the sealed index.
+        """
         cursor = await connection.execute(self._vault.statements["associative_other_model"], values)
         rows = await cursor.fetchall()
         episodes = [source_id for *_, source_id in rows if source_id is not None]
-        return rows, await previous_turns(self._vault, connection, user_id, key, episodes)
+        before = await previous_turns(self._vault, connection, user_id, key, episodes)
+        segments = self._associative.segments
+        state = await segments.state_in(connection, user_id)
+        if state.kind == "pgvector":
+            return rows, before, set()
+        index = await segments.load_in(connection, key, state.segments)
+        return rows, before, index.present_ids(self._embedder.name)
 
     async def _put(self, user_id: UUID, old_key: bytes, texts: list[tuple[UUID, bytes, Document]]) -> int | None:
         """Returns how many memories got a vector; None if the user's key is not `old_key` any more."""
@@ -99,8 +112,6 @@ class Reembedding:
         async with self._vault.writing(user_id) as (connection, key):
             if key.key != old_key:
                 return None
-            stored = []
-            for (id_, document_key, _), vector in zip(texts, vectors, strict=True):
-                row = {"user_id": user_id, "id": id_, "content_digest": document_key}
-                stored.append(await self._associative.set_vectors_in(connection, key, row, vector))
+            memories = [(id_, key_, vector) for (id_, key_, _), vector in zip(texts, vectors, strict=True)]
+            stored = await self._associative.set_vectors_in(connection, key, memories)
         return sum(cursor.rowcount for cursor in stored)

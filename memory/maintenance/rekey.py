@@ -14,6 +14,7 @@ import trio
 from memory.crypto import Purpose, Unreadable, Vectors
 from memory.delivery import change_purpose, request_purpose
 from memory.keys import UserKey
+from memory.segments import MAX_ENTRIES, Entry
 from memory.tiers import (
     AssociativeMemory,
     Content,
@@ -121,7 +122,11 @@ class UserKeyRotation:
                     await connection.execute(self._vault.statements["conversation_title_rekey"], values)
 
     async def _memories(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
-        statements = self._vault.statements
+        statements, segments = self._vault.statements, self._associative.segments
+        state = await segments.state_in(connection, user_id)
+        if state.kind == "sealed":
+            await self._sealed_memories(connection, user_id, old, new, done)
+            return
         await connection.execute(statements["terms_erase"], {"user_id": user_id})
         async with aclosing(self._rows(connection, user_id, "associative_page")) as rows:
             async for row in rows:
@@ -149,6 +154,34 @@ class UserKeyRotation:
                     await connection.execute(statements["message_set"], values | alone)
                 await connection.execute(statements["signature_set"], values)
                 done.rows += 1
+
+    async def _sealed_memories(
+        self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed
+    ) -> None:
+        segments = self._associative.segments
+        index = await segments.load_in(connection, old, (await segments.state_in(connection, user_id)).segments)
+        await segments.erase_in(connection, user_id)
+        known = await trio.to_thread.run_sync(index.entries)
+        entries: list[Entry] = []
+        async with aclosing(self._rows(connection, user_id, "associative_page")) as rows:
+            async for row in rows:
+                id_, token, _, _, old_key, entity_type, entity_id = row[:7]
+                try:
+                    content = self._associative.read(old.cipher, bytes(old_key), token)
+                except Unreadable:
+                    done.unreadable += 1
+                    continue
+                entity = (entity_type, entity_id) if entity_type is not None else None
+                values = _document_values(new, content, entity) | {"user_id": user_id, "id": id_}
+                unchanged = {"embedding": None, "embedding_model": None, "source_id": None, "at": None, "hits": 0}
+                await connection.execute(self._vault.statements["associative_replace"], values | unchanged)
+                if id_ in known:
+                    entries.append(known[id_].under(new.terms.document(content.text).counts, new.rotation))
+                done.rows += 1
+                if len(entries) == MAX_ENTRIES:
+                    await segments.write_in(connection, new, entries)
+                    entries.clear()
+        await segments.write_in(connection, new, entries)
 
     async def _patterns(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
         proactive, manifest = ProactiveMemory(self._vault), Manifest.empty(user_id, "proactive")

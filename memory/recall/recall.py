@@ -17,10 +17,11 @@ from memory.crypto import AskedTerms, Cipher, Unreadable, Vectors
 from memory.embedding import passage
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
+from memory.recall.index_search import IndexSearch, Pending
 from memory.recall.newer import newest_first
 from memory.recall.past import past_range
 from memory.recall.recalled import Found, KnownPattern, Recalled
-from memory.recall.search import MAX_QUERY_TERMS, Floor, Hit, SearchQuery, read_hits, search
+from memory.recall.search import MAX_QUERY_TERMS, Floor, Hit, SearchQuery
 from memory.text import without_stamp
 from memory.tiers import (
     AssociativeMemory,
@@ -50,14 +51,9 @@ class _Queued:
     """The statements of one recall, in a pipeline. Their rows can be read when the transaction has ended."""
 
     asked: AskedTerms
-    query: SearchQuery
     core: Cursor
     episodic: Cursor
     proactive: Cursor
-    found: Cursor
-
-    async def hits(self) -> list[Hit]:
-        return read_hits(await self.found.fetchall(), self.query)
 
 
 class Recall:
@@ -70,6 +66,7 @@ class Recall:
         self._core = CoreMemory(vault)
         self._episodic = EpisodicMemory(vault)
         self._proactive = ProactiveMemory(vault)
+        self._index = IndexSearch(vault, store.segments)
 
     async def recall(
         self,
@@ -94,20 +91,21 @@ class Recall:
                 vector = await self._embed(said)
         past = past_range(said, locales, at)
 
-        async def queue(connection: Connection, key: UserKey) -> _Queued:
+        async def queue(connection: Connection, key: UserKey, fresh: bool) -> tuple[Pending, _Queued]:
             asked = key.terms.asked(said if past is None else past.rest, MAX_QUERY_TERMS)
             query = replace(
                 self._query(key, asked, vector), said=past.range if past is not None else None, per_session=_PER_SESSION
             )
             names = self._proactive.context_values(key, message)
-            return await self._queue(connection, user_id, asked, query, names)
+            found = await self._index.queue(connection, key, query, self._limits.top_k, fresh=fresh)
+            return found, await self._queue(connection, user_id, asked, names)
 
-        key, queued = await self._vault.consistent(user_id, queue)
+        key, hits, queued = await self._index.consistent(user_id, queue)
         core = self._core.read(key, await queued.core.fetchall())
         preferences = {name: value for _, name, value in core}
         local = at.astimezone(resolve_locale(*locales, remembered_locale(preferences)).calendar.zone)
         episodic = self._episodic.read(key.cipher, await queued.episodic.fetchall())
-        found = self._found(key.cipher, await queued.hits(), queued.asked, {item.id for item in episodic})
+        found = self._found(key.cipher, hits, queued.asked, {item.id for item in episodic})
         return Recalled(
             core=core,
             associative=newest_first(found, preferences),
@@ -121,16 +119,15 @@ class Recall:
         said = without_stamp(message)
         vector = await self._embed(said)
 
-        async def queue(connection: Connection, key: UserKey) -> tuple[Cursor, SearchQuery, AskedTerms]:
+        async def queue(connection: Connection, key: UserKey, fresh: bool) -> tuple[Pending, AskedTerms]:
             asked = key.terms.asked(said, MAX_QUERY_TERMS)
             query = self._query(key, asked, vector)
             if floor is not None:
                 query = replace(query, floor=floor)
-            cursor = await search(connection, self._vault.statements, user_id, query, limit)
-            return cursor, query, asked
+            return await self._index.queue(connection, key, query, limit, fresh=fresh), asked
 
-        key, (cursor, query, asked) = await self._vault.consistent(user_id, queue)
-        return self._found(key.cipher, read_hits(await cursor.fetchall(), query), asked)
+        key, hits, asked = await self._index.consistent(user_id, queue)
+        return self._found(key.cipher, hits, asked)
 
     def _query(self, key: UserKey, asked: AskedTerms, vector: Vectors | None) -> SearchQuery:
         embedder = self._store.embedder
@@ -181,7 +178,6 @@ class Recall:
         connection: Connection,
         user_id: UUID,
         asked: AskedTerms,
-        query: SearchQuery,
         names: Mapping[str, object],
     ) -> _Queued:
         """Queue the statements of all tiers, so that one round trip reads them together with the user's key."""
@@ -195,11 +191,9 @@ class Recall:
         }
         return _Queued(
             asked,
-            query,
             core=await connection.execute(statements["core_all"], values),
             episodic=await connection.execute(statements["episodes_recent"], values | {"limit": limits.episodes}),
             proactive=await connection.execute(statements["proactive_active"], values | decaying),
-            found=await search(connection, statements, user_id, query, limits.top_k),
         )
 
     def _found(

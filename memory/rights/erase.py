@@ -88,6 +88,7 @@ class Erasure:
             await connection.execute(statements["pending_erase"], values)
             await erase_tombstones(connection, vault, user_id, datetime.now(UTC))
             await connection.execute(statements["manifests_erase"], values)
+            await connection.execute(statements["segments_erase"], values)
             for name, statement in ERASED:
                 cursors[name] = await connection.execute(statements[statement], values)
             # The numbers of removed rows are known when a later statement has answered.

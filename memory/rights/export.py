@@ -54,7 +54,10 @@ class Export:
             while True:
                 values = {"user_id": user_id, "after": after, "limit": _PAGE}
                 key, rows = await self._read(user_id, statement, values)
-                yield [record for row in rows if (record := read(key, row)) is not None]
+                records = [record for row in rows if (record := read(key, row)) is not None]
+                if statement == "associative_page":
+                    await self._add_sealed_models(user_id, records)
+                yield records
                 if len(rows) < _PAGE:
                     break
                 after = rows[-1][0]
@@ -84,6 +87,21 @@ class Export:
 
         key, cursor = await self._vault.consistent(user_id, queue)
         return key, await cursor.fetchall()
+
+    async def _add_sealed_models(self, user_id: UUID, records: Sequence[dict[str, Any]]) -> None:
+        """Add the names of the embedding models that the sealed index has. PostgreSQL's columns have none then."""
+        if all(record.get("embedding_model") is not None for record in records):
+            return
+        segments = self._associative.segments
+
+        async def load(connection: Connection, key: UserKey) -> Mapping[UUID, str]:
+            state = await segments.state_in(connection, user_id)
+            return (await segments.load_in(connection, key, state.segments)).models()
+
+        _, models = await self._vault.consistent(user_id, load)
+        for record in records:
+            if "embedding_model" in record:
+                record["embedding_model"] = record["embedding_model"] or models.get(UUID(record["id"]))
 
     def _preferences(self, key: UserKey, rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
         records = []

@@ -321,10 +321,11 @@ class Forget:
         """Returns when the removed contents can't be decrypted any more in copies of the database."""
         sql, group = self._vault.statements, decision.group
         episodes = {"user_id": user_id, "ids": list(decision.episodes)}
-        touched = {"user_id": user_id, "ids": [*decision.episodes, *group.redacted]}
-        await connection.execute(sql["associative_forget"], {"user_id": user_id, "ids": list(decision.memories)})
+        ids = [*decision.episodes, *group.redacted]
+        touched = {"user_id": user_id, "ids": ids}
+        await self._associative.remove_in(connection, user_key, decision.memories)
         # The vectors of the next turns include the forgotten text, so they are computed again.
-        await connection.execute(sql["associative_unembed_after"], touched)
+        await self._associative.unembed_after_in(connection, user_key, ids)
         await connection.execute(sql["requests_forget"], touched | {"request_ids": list(decision.requests)})
         await connection.execute(sql["episode_forget"], episodes)
         await self._titles.forget_in(connection, user_id, [*decision.episodes, *group.redacted])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -15,9 +16,10 @@ import trio
 from memory.crypto import Cipher, Purpose, Unreadable, Vectors, digest
 from memory.embedding import Embedder, EmbeddingError, passage
 from memory.keys import UserKey
+from memory.segments import Entry, LoadedIndexes, SegmentStore, StoredVector
 from memory.text import fragments_of
 from memory.tiers.episodic import Exchange
-from memory.vault import Vault
+from memory.vault import IndexKind, Vault
 from sql.driver import Connection, Cursor, storable
 from sql.row_ids import new_row_id
 from sql.statements import StatementName
@@ -27,6 +29,9 @@ logger = logging.getLogger(__name__)
 Source = Literal["episode", "mutation", "document"]
 
 MAX_TEXT_CHARS: Final = 20_000
+_NEARBY: Final = 40
+"""Memories with the nearest signatures that are compared to find a near duplicate, as in `associative_nearest`."""
+_NO_VECTORS: Final = {"embedding": None, "message_embedding": None, "embedding_model": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +119,16 @@ def normalised(text: str) -> str:
 class AssociativeMemory:
     """The associative tier of every user. `embedder` None: memories are found by their words only."""
 
-    def __init__(self, vault: Vault, embedder: Embedder | None, *, near_duplicate_cosine: float = 0.95) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        embedder: Embedder | None,
+        *,
+        near_duplicate_cosine: float = 0.95,
+        loaded: LoadedIndexes | None = None,
+    ) -> None:
         self._vault = vault
+        self.segments = SegmentStore(vault, loaded)
         self.embedder = embedder
         self._near_duplicate_cosine = near_duplicate_cosine
 
@@ -152,35 +165,103 @@ class AssociativeMemory:
         vectors: Sequence[DocumentVectors] | None,
         *,
         merge: bool = False,
+        index: IndexKind | None = None,
     ) -> list[UUID]:
         """Store documents in a transaction of `Vault.writing`; returns their ids in order.
 
         `vectors` are those of `embed`; None: no vectors. Documents that are the same memory have the same id.
 
-        `merge`: a near duplicate from the same kind of source counts as the same memory and is updated.
+        `merge`: a near duplicate from the same kind of source counts as the same memory and is updated. `index`: the
+        one that has the user's memories (`SegmentStore.kind_of`); None: it is read.
         """
-        cursors = []
+        cursors, statements = [], self._vault.statements
+        if index is None:
+            queued = await self.segments.queue_kind(connection, user_id)
+            index = await self.segments.kind_of(connection, user_id, queued)
+        sealed = index == "sealed"
+        entries: dict[bytes, DocumentVectors | None] = {}
         for number, document in enumerate(documents):
-            values = self._values(user_id, user_key, document, None if vectors is None else vectors[number])
+            own = None if vectors is None else vectors[number]
+            values = self._values(user_id, user_key, document, own)
             near = None
-            if merge and vectors is not None:
-                near = await self._near_duplicate(connection, user_key, document.text, values)
-            statements = self._vault.statements
-            if near is None:
-                await connection.execute(statements["terms_delete"], values)
-                cursors.append(await connection.execute(statements["associative_upsert"], values))
-            else:
-                id_, old_key = near
+            if merge and own is not None:
+                if sealed:
+                    await self._seal(connection, user_key, entries)
+                near = await self._near_duplicate(connection, user_key, document.text, values, own if sealed else None)
+            stored = values | _NO_VECTORS if sealed else values
+            old_key = values["content_digest"] if near is None else near[1]
+            if not sealed:
                 await connection.execute(statements["terms_delete"], values | {"content_digest": old_key})
-                values |= {"id": id_, "hits": 1}
-                cursors.append(await connection.execute(statements["associative_replace"], values))
-            await connection.execute(statements["terms_insert"], values)
-            await connection.execute(statements[_message_statement(values)], values)
-            await connection.execute(statements["signature_set"], values)
+            if near is None:
+                cursors.append(await connection.execute(statements["associative_upsert"], stored))
+            else:
+                stored |= {"id": near[0], "hits": 1}
+                cursors.append(await connection.execute(statements["associative_replace"], stored))
+            if sealed:
+                entries[document_key(user_key, document)] = own
+            else:
+                await self._index(connection, values)
             if document.source_id is not None:
                 await connection.execute(statements["source_add"], values)
             await trio.lowlevel.checkpoint()
+        if sealed:
+            await self._seal(connection, user_key, entries)
         return [(await cursor.fetchall())[0][0] for cursor in cursors]
+
+    async def _index(self, connection: Connection, values: Mapping[str, object]) -> None:
+        """Store the columns that PostgreSQL compares."""
+        statements = self._vault.statements
+        await connection.execute(statements["terms_insert"], values)
+        await connection.execute(statements[_message_statement(values)], values)
+        await connection.execute(statements["signature_set"], values)
+
+    async def _seal(
+        self, connection: Connection, user_key: UserKey, vectors: dict[bytes, DocumentVectors | None]
+    ) -> Sequence[Cursor]:
+        """Add the entries of the memories with these document keys to the sealed index. Empties `vectors`.
+
+        A memory whose content has changed, or can't be decrypted, has none. The rows of the cursors are the others.
+        """
+        if not vectors:
+            return []
+        values = {"user_id": user_key.user_id, "content_digests": list(vectors)}
+        cursor = await connection.execute(self._vault.statements["segment_facts"], values)
+        entries = []
+        for row in await cursor.fetchall():
+            with suppress(Unreadable):
+                entries.append(self.entry(user_key, row, vectors[bytes(row[1])]))
+        await self.segments.add_in(connection, user_key, entries)
+        vectors.clear()
+        return [cursor]
+
+    def entry(self, user_key: UserKey, row: tuple[Any, ...], vectors: DocumentVectors | None) -> Entry:
+        """The entry in the sealed index of a row of the statement `segment_facts`. Raises `Unreadable`."""
+        id_, key, token, created_at, session = row
+        terms = user_key.terms.document(self.read(user_key.cipher, bytes(key), token).text)
+        entry = Entry.of(id_, terms.counts, terms.length, created_at, session)
+        if vectors is None or self.embedder is None:
+            return entry
+        message = None if vectors.message is None else StoredVector.of(vectors.message, user_key.rotation)
+        vector = StoredVector.of(vectors.text, user_key.rotation)
+        return replace(entry, model=self.embedder.name, vector=vector, message=message)
+
+    async def remove_in(self, connection: Connection, user_key: UserKey, ids: Sequence[UUID]) -> None:
+        """Remove memories from the tier and from both indexes, in a transaction of `Vault.writing`."""
+        values = {"user_id": user_key.user_id, "ids": list(ids)}
+        await connection.execute(self._vault.statements["associative_forget"], values)
+        await self.segments.remove_in(connection, user_key, ids)
+
+    async def unembed_after_in(self, connection: Connection, user_key: UserKey, episodes: Sequence[UUID]) -> None:
+        """Remove the vectors of the memories of the next turns, which include these episodes, and have them made again.
+
+        In a transaction of `Vault.writing`.
+        """
+        values = {"user_id": user_key.user_id, "ids": list(episodes)}
+        if (await self.segments.state_in(connection, user_key.user_id)).kind == "pgvector":
+            await connection.execute(self._vault.statements["associative_unembed_after"], values)
+            return
+        cursor = await connection.execute(self._vault.statements["associative_after"], values)
+        await self.segments.without_vectors_in(connection, user_key, [row[0] for row in await cursor.fetchall()])
 
     def _values(
         self, user_id: UUID, user_key: UserKey, document: Document, vectors: DocumentVectors | None
@@ -208,22 +289,28 @@ class AssociativeMemory:
         }
 
     async def set_vectors_in(
-        self, connection: Connection, user_key: UserKey, row: Mapping[str, object], vectors: DocumentVectors
-    ) -> Cursor:
-        """Store the vectors of a memory, unless its contents have changed. `rowcount` says it after the transaction.
+        self, connection: Connection, user_key: UserKey, memories: Sequence[tuple[UUID, bytes, DocumentVectors]]
+    ) -> Sequence[Cursor]:
+        """Store the vectors of memories, each with its id and document key, unless their contents have changed.
 
-        `row` has `user_id`, `id` and `content_digest`. In a transaction of `Vault.writing`.
+        The sum of the cursors' `rowcount` is the number of stored ones, after the transaction, which is one of
+        `Vault.writing`.
         """
-        statements, values = self._vault.statements, {**row, **self._vector_values(user_key, vectors)}
-        stored = await connection.execute(statements["associative_embed"], values)
-        await connection.execute(statements[_message_statement(values)], values)
-        await connection.execute(statements["signature_set"], values)
+        statements, stored = self._vault.statements, []
+        if (await self.segments.state_in(connection, user_key.user_id)).kind == "sealed":
+            return await self._seal(connection, user_key, {key: vectors for _, key, vectors in memories})
+        for id_, key, vectors in memories:
+            values = {"user_id": user_key.user_id, "id": id_, "content_digest": key}
+            values |= self._vector_values(user_key, vectors)
+            stored.append(await connection.execute(statements["associative_embed"], values))
+            await connection.execute(statements[_message_statement(values)], values)
+            await connection.execute(statements["signature_set"], values)
         return stored
 
     def _vector_values(self, user_key: UserKey, vectors: DocumentVectors | None) -> dict[str, object]:
         """The columns with the rotated vectors and the name of their model."""
         if vectors is None or self.embedder is None:
-            return {"embedding": None, "message_embedding": None, "embedding_model": None}
+            return dict(_NO_VECTORS)
         both = [vectors.text] if vectors.message is None else [vectors.text, vectors.message]
         rotated = user_key.rotation.apply(np.asarray(both, np.float32))
         return {
@@ -233,17 +320,29 @@ class AssociativeMemory:
         }
 
     async def _near_duplicate(
-        self, connection: Connection, user_key: UserKey, text: str, values: Mapping[str, object]
+        self,
+        connection: Connection,
+        user_key: UserKey,
+        text: str,
+        values: Mapping[str, object],
+        sealed: DocumentVectors | None,
     ) -> tuple[UUID, bytes] | None:
         """(id, document key) of a memory with a similar vector and the same index terms as `text`.
+
+        `sealed`: the vectors of `text`, to be compared in the sealed index; None: PostgreSQL compares them.
 
         A similar vector is not enough: "on Monday" and "on Tuesday", or two sums of money, have nearly the same vector.
         """
         same = await connection.execute(self._vault.statements["associative_by_digest"], values)
-        nearest = await connection.execute(self._vault.statements["associative_nearest"], values)
+        nearest = None
+        if sealed is None:
+            nearest = await connection.execute(self._vault.statements["associative_nearest"], values)
         if await same.fetchone() is not None:
             return None  # the same document key: the upsert finds it
-        row = await nearest.fetchone()
+        if nearest is None and sealed is not None:
+            row = await self._nearest_sealed(connection, user_key, sealed.text, values["source"])
+        else:
+            row = None if nearest is None else await nearest.fetchone()
         if row is None or row[3] < self._near_duplicate_cosine:
             return None
         id_, key, token = row[0], bytes(row[1]), bytes(row[2])
@@ -252,6 +351,19 @@ class AssociativeMemory:
         except Unreadable:
             return None
         return (id_, key) if user_key.terms.same_words(old, text) else None
+
+    async def _nearest_sealed(
+        self, connection: Connection, user_key: UserKey, vector: Vectors, source: object
+    ) -> tuple[Any, ...] | None:
+        """Like the statement `associative_nearest`, in the sealed index."""
+        assert self.embedder is not None, "a text without an embedder has no vector"  # noqa: S101
+        state = await self.segments.state_in(connection, user_key.user_id)
+        index = await self.segments.load_in(connection, user_key, state.segments)
+        cosines = index.nearest(self.embedder.name, vector, user_key.rotation, _NEARBY)
+        values = {"user_id": user_key.user_id, "ids": list(cosines)}
+        cursor = await connection.execute(self._vault.statements["memory_hits"], values)
+        rows = [(*row[:3], cosines[row[0]]) for row in await cursor.fetchall() if row[5] == source]
+        return max(rows, key=lambda row: row[3], default=None)
 
     def read(self, cipher: Cipher, key: bytes, token: bytes) -> Content:
         """Decrypt one row's content; `key` is its document key. Reports and raises `Unreadable`."""

@@ -93,7 +93,7 @@ class EntityMemory:
             await tombstones.add(digests, change.at)
             if row is None or row[2] > change.at:
                 return False
-            await connection.execute(statements["associative_forget"], {"user_id": user_id, "ids": [row[0]]})
+            await self._associative.remove_in(connection, user_key, [row[0]])
             return True
         if not change.data or await tombstones.contains(digests, change.at):
             return False

@@ -26,7 +26,8 @@ from memory.embedding import (
 from memory.embedding.model import ModelMissing, model_folder
 from memory.enrichment import Enrichment
 from memory.keys import FolderShares, KeyRing, UserKeys
-from memory.maintenance import Expiry, KeyRenewal, KeysDoNotFit, KeyUpkeep, check_keys
+from memory.maintenance import Expiry, IndexChange, KeyRenewal, KeysDoNotFit, KeyUpkeep, check_keys
+from memory.segments import LoadedIndexes
 from memory.tiers import AssociativeMemory
 from server.memory_service.description import describer
 from server.settings import Settings
@@ -42,7 +43,7 @@ _DAY_S: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class OpenMemory:
-    """Opened memory. Start `run` of `upkeep`, `renewal` and `expiry` in the server's nursery.
+    """Opened memory. Start `run` of `upkeep`, `renewal`, `index_change` and `expiry` in the server's nursery.
 
     `description` is for the banner.
     """
@@ -50,6 +51,7 @@ class OpenMemory:
     middleware: MemoryMiddleware
     upkeep: KeyUpkeep
     renewal: KeyRenewal
+    index_change: IndexChange
     expiry: Expiry
     description: str
 
@@ -85,7 +87,7 @@ async def open_memory(
     working_for: Callable[[UUID], AbstractContextManager[None]] | None = None,
 ) -> OpenMemory:
     """Memory on an open database. Raises `KeysDoNotFit`."""
-    vault = Vault(pool, statements, keys, metrics.memory_unreadable)
+    vault = Vault(pool, statements, keys, metrics.memory_index.unreadable, settings.memory_index)
     unbound = await check_keys(vault)
     if unbound:
         log.warning(
@@ -112,14 +114,25 @@ async def open_memory(
         devices=settings.max_devices_per_user,
         device_keep_s=settings.device_keep_days * _DAY_S,
     )
-    associative = AssociativeMemory(vault, embedder)
+    loaded = LoadedIndexes(settings.memory_index_bytes)
+    metrics.memory_index.watch(lambda: loaded.size)
+    associative = AssociativeMemory(vault, embedder, loaded=loaded)
     describe = describer(describing_model, metrics) if describing_model is not None else None
     enrichment = Enrichment(vault, associative, limits, describe, metrics.enriched, working_for)
     metrics.watch_enrichment(lambda: enrichment.waiting)
     change_log = ChangeLog(vault, keep=settings.changes_keep, keep_s=settings.changes_keep_days * _DAY_S)
-    middleware = MemoryMiddleware(vault, embedder, limits=limits, enrichment=enrichment, change_log=change_log)
     expiry = Expiry(pool, statements, device_keep_s=limits.device_keep_s)
-    return OpenMemory(middleware, KeyUpkeep(vault), KeyRenewal(vault), expiry, description)
+    middleware = MemoryMiddleware(
+        vault, embedder, limits=limits, enrichment=enrichment, change_log=change_log, associative=associative
+    )
+    return OpenMemory(
+        middleware,
+        KeyUpkeep(vault),
+        KeyRenewal(vault),
+        IndexChange(vault, associative, metrics.memory_index.changed),
+        expiry,
+        description,
+    )
 
 
 async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[Embedder | None, str]:

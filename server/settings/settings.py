@@ -20,6 +20,7 @@ from server.settings.fallback_models import (
     check_model_url,
     parse_fallbacks,
 )
+from server.settings.memory_settings import MemoryIndexSettings
 from server.settings.network import NetworkSettings
 from sql.driver import check_conninfo
 from streaming.model import HttpTransport
@@ -36,7 +37,7 @@ Bind = Annotated[str, AfterValidator(_check_bind)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-class Settings(FairnessSettings, AccountSettings, NetworkSettings):
+class Settings(FairnessSettings, AccountSettings, NetworkSettings, MemoryIndexSettings):
     """The configuration. The variable of the field `http_bind` is `TESSERA_HTTP_BIND`, and so on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -204,8 +205,7 @@ class Settings(FairnessSettings, AccountSettings, NetworkSettings):
         " the model with a follow-up that brings no history; 0: none",
     )
     memory_store_timeout_s: Seconds = Field(
-        5,
-        description="maximum number of seconds that the end of an answer waits for memory to store it",
+        5, description="maximum number of seconds that the end of an answer waits for memory to store it"
     )
     memory_top_k: int = Field(
         8, ge=0, le=100, description="maximum number of associative memories recalled per message"

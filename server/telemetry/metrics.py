@@ -11,6 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from agents.device import DEVICE_TOOLS
 from server.telemetry.collectors import ModelCollector, ModelState, PoolCollector, PoolStats
+from server.telemetry.index_metrics import MemoryIndexMetrics
 from streaming.wire import CloseCode
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -184,12 +185,7 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
-        self._unreadable = Counter(
-            "tessera_memory_unreadable",
-            "Memory rows skipped because they do not decrypt with their user's key, by tier.",
-            ["tier"],
-            registry=registry,
-        )
+        self.memory_index = MemoryIndexMetrics(registry)
         self._spend_faults = Counter(
             "tessera_token_spend_faults",
             "Failed reads and writes of daily token counts in the database; failed writes are retried.",
@@ -320,10 +316,6 @@ class Metrics:
     def enriched(self, outcome: str, episodes: int) -> None:
         """`outcome` is a `memory.enrichment.worker.Outcome`."""
         self._enriched.labels(outcome).inc(episodes)
-
-    def memory_unreadable(self, tier: str) -> None:
-        """A row of `tier`, one of the four tiers, was skipped."""
-        self._unreadable.labels(tier).inc()
 
     def entity_remembered(self, outcome: ChangeOutcome, count: int = 1) -> None:
         """`count` changes of entities had this outcome of storing them in memory.

@@ -114,7 +114,7 @@ PACKAGES: Mapping[str, Arrows] = {
         "enrichment": {"crypto", "embedding", "keys", "limits", "preferences", "text", "tiers", "vault"},
         "keys": {"crypto"},
         "limits": set(),
-        "maintenance": {"crypto", "delivery", "embedding", "keys", "tiers", "vault"},
+        "maintenance": {"crypto", "delivery", "embedding", "keys", "segments", "tiers", "vault"},
         "middleware": {
             "conversations",
             "delivery",
@@ -130,10 +130,11 @@ PACKAGES: Mapping[str, Arrows] = {
         },
         "preferences": {"text", "tiers"},
         "quota": {"vault"},
-        "recall": {"crypto", "embedding", "keys", "limits", "preferences", "text", "tiers", "vault"},
+        "recall": {"crypto", "embedding", "keys", "limits", "preferences", "segments", "text", "tiers", "vault"},
         "rights": {"crypto", "keys", "text", "tiers", "vault"},
+        "segments": {"crypto", "keys", "vault"},
         "text": set(),
-        "tiers": {"crypto", "embedding", "keys", "text", "vault"},
+        "tiers": {"crypto", "embedding", "keys", "segments", "text", "vault"},
         "vault": {"crypto", "keys"},
     },
     "streaming": {

@@ -18,6 +18,7 @@ INSTANTS: Mapping[str, str] = {
     "memory/rights/account.py": "the time of the deletion of an account",
     "memory/rights/erase.py": "the time of an erasure",
     "memory/rights/forget.py": "the time of a tombstone",
+    "memory/segments/segment.py": "the times of memories, as numbers",
     "memory/tiers/associative.py": "the time at which a memory was stored",
     "memory/tiers/core.py": "the time at which a preference was set",
     "memory/tiers/episodic.py": "the time of an episode",

@@ -19,13 +19,14 @@ from memory.keys.folder_shares import FolderShares
 from memory.keys.master import KeyRing
 from memory.keys.user_keys import UserKeys
 from memory.limits import MemoryLimits
+from memory.maintenance.index_change import IndexChange
 from memory.maintenance.rekey import UserKeyRotation
 from memory.maintenance.rewrap import MasterKeyRotation
 from memory.middleware import MemoryMiddleware
 from memory.recall.recalled import Recalled
 from memory.text.analyser import Analyser
 from memory.tiers.entities import EntityChange
-from memory.vault import Tier, Vault
+from memory.vault import IndexKind, Tier, Vault
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped
@@ -74,15 +75,17 @@ class Memories:
         embedder: Embedder | None = None,
         describe: Describe | None = None,
         limits: MemoryLimits | None = None,
+        index: IndexKind = "pgvector",
     ) -> None:
         self.master_keys = list(master_keys or [Fernet.generate_key().decode()])
         self.pool = pool
         self.unreadable: list[Tier] = []
         self.keys = UserKeys(KeyRing(self.master_keys), FolderShares(shares) if shares is not None else None)
-        self.vault = Vault(pool, STATEMENTS, self.keys, self.unreadable.append)
+        self.vault = Vault(pool, STATEMENTS, self.keys, self.unreadable.append, index)
         self.embedder = embedder
         self.middleware = MemoryMiddleware(self.vault, embedder, describe=describe, limits=limits)
         self.user_key_rotation = UserKeyRotation(self.vault)
+        self.index_change = IndexChange(self.vault, self.middleware.associative)
         self.master_key_rotation = MasterKeyRotation(self.vault)
 
     async def person(self) -> UUID:

@@ -27,6 +27,7 @@ LISTING = {
     "pending_users",
     "unembedded_users",
     "rekey_users",
+    "index_users",
     "user_by_email",
     "requests_expire",
     "changes_expire",

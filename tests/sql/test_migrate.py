@@ -58,6 +58,7 @@ async def test_up_down_up(empty_database: str) -> None:
         ("subject", "text"),
         ("tokens_after", "timestamp with time zone"),
         ("closing_until", "timestamp with time zone"),
+        ("memory_index", "text"),
     ]
     assert "devices" in first
     assert await migrate(empty_database) == []

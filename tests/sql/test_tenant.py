@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import get_args
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg.sql import SQL, Literal
 
 from memory.recall.search import SearchQuery
 from sql.driver.connection import Connection
@@ -16,10 +16,10 @@ from sql.pool import Pool
 from sql.statements import StatementName
 from sql.tenant import listing, scoped, scoped_to_email
 from tests.memory.memories import STATEMENTS, Memories, WordEmbedder
-from tests.sql.tenant_rows import rows
+from tests.sql.tenant_rows import dump, rows
 
 NIL = UUID(int=0)
-ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "forgetting_key", "title")
+ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "forgetting_key", "title", "segment")
 CLAIM = UUID(int=7)
 DEVICE = UUID(int=8)
 DIGEST = b"forgotten"
@@ -40,21 +40,6 @@ OF_NO_USER = {
     "invite_insert",
     "invite_use",
 }
-
-
-def dump(database: str, user_id: UUID) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of a user, by table."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        tables = connection.execute(
-            "SELECT table_name FROM information_schema.columns"
-            " WHERE column_name = 'user_id' AND table_schema = 'public'"
-        ).fetchall()
-        return {
-            table: connection.execute(
-                SQL("SELECT * FROM {} WHERE user_id = %s ORDER BY 1, 2").format(Identifier(table)), [user_id]
-            ).fetchall()
-            for (table,) in tables
-        }
 
 
 # ---- every statement ------------------------------------------------------------------------------------------------
@@ -132,6 +117,10 @@ async def remembered(memories: Memories) -> UUID:
             "INSERT INTO devices (user_id, device_id, client_name, client_version, client_platform, last_seen_at)"
             " VALUES (%s, %s, '', '', '', '2000-01-01')",
             [user_id, uuid4()],
+        )
+        await connection.execute(
+            "INSERT INTO memory_segments SELECT user_id, gen_random_uuid(), array_agg(id), 'sealed segment'"
+            " FROM memory_associative GROUP BY user_id"
         )
         await connection.execute(STATEMENTS["relay_heartbeat"], {"server_id": SERVER})
         await connection.execute("INSERT INTO relay_workers VALUES (%s, now() - interval '1 day')", [uuid4()])
@@ -268,13 +257,23 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "issuer": "stolen",
         "subject": "stolen",
         "take": True,
+        "kind": "pgvector",
+        "content_digests": [memory[0][0]],
+        "memory_ids": [uuid4()],
         "number": 2,
         "after_number": 0,
         **dict.fromkeys((f"{what}_encrypted" for what in ENCRYPTED), b"stolen"),
     }
     ids = [
         row[1]
-        for table in ("memory_core", "memory_associative", "memory_episodic", "memory_proactive", "relay_messages")
+        for table in (
+            "memory_core",
+            "memory_associative",
+            "memory_episodic",
+            "memory_proactive",
+            "relay_messages",
+            "memory_segments",
+        )
         for row in owned[table]
     ]
     device = {"device_id": owned["relay_devices"][0][1]}

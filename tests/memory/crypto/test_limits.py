@@ -6,22 +6,27 @@ These tests fail if the index gives away less than the page says, or more: then 
 from __future__ import annotations
 
 import random
+import zlib
 from collections import Counter
-from uuid import UUID
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import numpy as np
 import psycopg
 from cryptography.fernet import Fernet
 from numpy.typing import NDArray
+from psycopg.sql import SQL, Identifier
 
 from memory.crypto.blind_terms import BlindTerms
 from memory.crypto.rotation import Rotation, Vectors
+from memory.segments import Entry, Segment
 from memory.tiers.associative import AssociativeMemory, Document
 from sql.pool import Pool
-from tests.memory.memories import Memories
+from tests.memory.memories import Memories, WordEmbedder
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 TOLERANCE = 2e-6
+FIRST = datetime(2026, 5, 5, tzinfo=UTC)
 
 
 def embeddings(count: int, seed: int) -> Vectors:
@@ -105,6 +110,45 @@ async def test_the_order_and_the_days_of_terms_tell_nothing(pool: Pool, database
     assert in_order == 0
     stored = {term for terms in rows.values() for term in terms}
     assert not stored & {key.terms.query(day)[0] for day in DAYS}
+
+
+async def test_the_sealed_index_shows_numbers_and_sizes_only(pool: Pool, database: str) -> None:
+    """A reader with every text and vector learns nothing from the sealed rows: the attacks above have no input."""
+    memories = Memories(pool, embedder=WordEmbedder(), index="sealed")
+    ann, bob = await memories.person(), await memories.person()
+    texts = [f"Number {number} of the list is in the cellar." for number in range(12)]
+    for user_id in (ann, bob):
+        async with memories.vault.writing(user_id) as (connection, key):
+            documents = [Document(text) for text in texts]
+            vectors = await memories.middleware.associative.embed(documents)
+            await memories.middleware.associative.put_in(connection, user_id, key, documents, vectors)
+    with psycopg.connect(database) as owner:
+        for table in ("memory_terms", "memory_signatures", "memory_messages"):
+            query = SQL("SELECT count(*) FROM {}").format(Identifier(table))
+            assert owner.execute(query).fetchone() == (0,), table
+        vectors_left = "SELECT count(*) FROM memory_associative WHERE embedding IS NOT NULL"
+        assert owner.execute(vectors_left).fetchone() == (0,)
+        sealed = [bytes(row[0]) for row in owner.execute("SELECT segment_encrypted FROM memory_segments").fetchall()]
+    assert len(sealed) == 2
+    for token in sealed:
+        # Random bytes do not compress, whatever the segment repeats.
+        assert len(zlib.compress(token)) >= len(token)
+    terms = {term for text in texts for term in key.terms.document(text).counts}
+    assert not any(term[:8] in token for term in terms for token in sealed)
+
+
+def test_the_limit_of_the_sealed_index_its_size_tells_how_much_was_said() -> None:
+    """What stays visible: the number of memories of a segment, and with its size about how many words they have."""
+    terms, ids = BlindTerms(Fernet.generate_key()), [uuid4() for _ in range(50)]
+    sizes = []
+    for words in (4, 40):
+        documents = [terms.document(" ".join(f"w{number}x{n}" for n in range(words))) for number in range(50)]
+        entries = [
+            Entry.of(id_, document.counts, document.length, FIRST, None)
+            for id_, document in zip(ids, documents, strict=True)
+        ]
+        sizes.append(len(Segment.of(entries).to_bytes()))
+    assert sizes[1] > 2 * sizes[0]
 
 
 def test_the_limit_of_blind_terms_frequent_words_are_guessed_by_their_frequency() -> None:

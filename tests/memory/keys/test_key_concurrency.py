@@ -255,7 +255,7 @@ async def test_a_key_that_is_replaced_between_two_statements_of_a_reader(pool: P
         assert (await there.vault.key(ann)).key != key.key
 
 
-@pytest.mark.parametrize(("reader", "statements"), [("recall", 7), ("export", 2)])
+@pytest.mark.parametrize(("reader", "statements"), [("recall", 8), ("export", 2)])
 async def test_reading_costs_one_round_trip(database: str, reader: str, statements: int) -> None:
     async with open_pool(database, max_size=1, configure=configure_server) as pool:
         memories = Memories(pool)

@@ -1,0 +1,25 @@
+"""The sealed index: search data in encrypted segments, which are searched in the server's memory.
+
+Segments, their rows in the database, and the loaded indexes; `memory.recall` ranks.
+"""
+
+from __future__ import annotations
+
+from memory.segments.loaded import NO_DISTANCE, LoadedIndex
+from memory.segments.loaded_indexes import LoadedIndexes
+from memory.segments.segment import Entry, Segment, StoredVector, micros, term_number
+from memory.segments.store import MAX_ENTRIES, IndexState, SegmentStore
+
+__all__ = [
+    "MAX_ENTRIES",
+    "NO_DISTANCE",
+    "Entry",
+    "IndexState",
+    "LoadedIndex",
+    "LoadedIndexes",
+    "Segment",
+    "SegmentStore",
+    "StoredVector",
+    "micros",
+    "term_number",
+]
