@@ -51,6 +51,7 @@ class Connection:
         self._read_timeout: float | None = None
         self._first = b""
         self._expired = False
+        self._heard = False
         self.response = ResponseParser()
 
     def __repr__(self) -> str:
@@ -66,6 +67,11 @@ class Connection:
         """Whether the last response was read to its end and another request may follow."""
         return self.response.keep_alive and self._may_reuse and not self._expired
 
+    @property
+    def silent(self) -> bool:
+        """Whether no byte of an answer to the last request has come, and the time for it has not ended."""
+        return not self._heard and not self._expired
+
     def close(self) -> None:
         """Close immediately. May be called again."""
         self._channel.close()
@@ -80,6 +86,7 @@ class Connection:
         self.response = ResponseParser(bodiless=outgoing.method == b"HEAD")
         self._may_reuse = not asks_to_close(outgoing.headers)
         self._read_timeout = timeouts.read
+        self._heard = False
         try:
             await self._send(outgoing, timeouts.write)
         except UnsendableRequest as error:
@@ -110,6 +117,7 @@ class Connection:
                 with trio.fail_after(self._read_timeout):
                     data = await self._channel.receive()
             if data:
+                self._heard = True
                 return self.response.feed(data)
             self.response.feed_eof()
         except trio.TooSlowError:

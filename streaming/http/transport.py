@@ -24,8 +24,11 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
     further limit for each origin. `proxy` is an HTTP or HTTPS proxy: it forwards requests for http:// and tunnels
     requests for https://.
 
-    A request is sent once. If the peer has closed an idle connection, this is noticed before anything is sent, and
-    another connection is used. Leaving a response before its end, or cancelling, closes the connection immediately.
+    If the peer has closed an idle connection, this is noticed before anything is sent, and another connection is used.
+    If a connection that was used before ends without a byte of an answer, the request is sent once more on a new one:
+    the peer closed it at that moment, so nobody has read an answer. Otherwise a request is sent once.
+
+    Leaving a response before its end, or cancelling, closes the connection immediately.
     A response has the extensions `read_deadline`, a `streaming.http.deadlines.ReadDeadline`, and `body`, a
     `ResponseBody`.
     """
@@ -63,10 +66,7 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
         outgoing = self._outgoing(request)
         lease = await self._pool.take(self._route(request), timeouts.pool)
         try:
-            if lease.connection is None:
-                lease.connection = Connection(await self._connector.open(lease.route, timeouts.connect))
-            connection = lease.connection
-            await connection.exchange(outgoing, timeouts)
+            connection = await self._exchange(lease, outgoing, timeouts)
         except BaseException:
             self._pool.discard(lease)
             raise
@@ -84,6 +84,28 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
                 "body": body,
             },
         )
+
+    async def _exchange(self, lease: Lease, outgoing: Outgoing, timeouts: Timeouts) -> Connection:
+        """Send the request on the connection of `lease`, or on a new one, and wait for the head of the response."""
+        used, failure = lease.connection, None
+        if used is not None:
+            try:
+                await used.exchange(outgoing, timeouts)
+            except (httpx.ReadError, httpx.RemoteProtocolError) as error:
+                if not used.silent:
+                    raise  # an answer has begun
+                failure = error
+                used.close()
+            else:
+                return used
+        lease.connection = Connection(await self._connector.open(lease.route, timeouts.connect))
+        try:
+            await lease.connection.exchange(outgoing, timeouts)
+        except httpx.StreamConsumed:
+            if failure is None:
+                raise
+            raise failure from None  # the body can't be sent again
+        return lease.connection
 
     def _route(self, request: httpx.Request) -> Route:
         url = request.url

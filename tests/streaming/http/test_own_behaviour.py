@@ -176,3 +176,37 @@ async def test_a_host_name_that_the_resolver_refuses(transport: HttptoolsTranspo
 def test_a_proxy_that_is_not_http_is_refused() -> None:
     with pytest.raises(ValueError, match="socks5"):
         HttptoolsTransport(verify=ssl.create_default_context(), proxy=httpx.Proxy("socks5://127.0.0.1:1"))
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200"], ids=["nothing", "a part of the head"])
+async def test_a_used_connection_that_ends_without_an_answer_is_replaced_once(begun: bytes) -> None:
+    """The peer reads the second request and closes, as servers do whose time for idle connections has ended."""
+
+    async def script(conversation: Conversation) -> None:
+        await conversation.request()
+        if peer.accepted > 1:
+            await conversation.send(OK)
+            return
+        await conversation.send(OK)
+        await conversation.request()
+        if begun:
+            await conversation.send(begun)
+
+    async with open_peer(script) as peer, client_of(HttptoolsTransport()) as client:
+        assert (await client.post(peer.url(), content=b"one")).content == b"ok"
+        if begun:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await client.post(peer.url(), content=b"two")
+        else:
+            assert (await client.post(peer.url(), content=b"two")).content == b"ok"
+        assert peer.accepted == (1 if begun else 2)
+
+
+async def test_a_new_connection_that_ends_without_an_answer_is_not_tried_again() -> None:
+    async def script(conversation: Conversation) -> None:
+        await conversation.request()
+
+    async with open_peer(script) as peer, client_of(HttptoolsTransport()) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post(peer.url(), content=b"one")
+        assert peer.accepted == 1
