@@ -20,6 +20,7 @@ from memory.tiers import (
     Content,
     CoreMemory,
     Document,
+    DocumentVectors,
     Manifest,
     ProactiveMemory,
     Tombstones,
@@ -163,6 +164,7 @@ class UserKeyRotation:
         await segments.erase_in(connection, user_id)
         known = await trio.to_thread.run_sync(index.entries)
         entries: list[Entry] = []
+        lost: dict[bytes, DocumentVectors | None] = {}
         async with aclosing(self._rows(connection, user_id, "associative_page")) as rows:
             async for row in rows:
                 id_, token, _, _, old_key, entity_type, entity_id = row[:7]
@@ -172,16 +174,24 @@ class UserKeyRotation:
                     done.unreadable += 1
                     continue
                 entity = (entity_type, entity_id) if entity_type is not None else None
+                document = Document(content.text, content.when, entity)
                 values = _document_values(new, content, entity) | {"user_id": user_id, "id": id_}
                 unchanged = {"embedding": None, "embedding_model": None, "source_id": None, "at": None, "hits": 0}
                 await connection.execute(self._vault.statements["associative_replace"], values | unchanged)
-                if id_ in known:
+                if id_ not in known:
+                    lost[document_key(new, document)] = None
+                else:
                     entries.append(known[id_].under(new.terms.document(content.text).counts, new.rotation))
                 done.rows += 1
                 if len(entries) == MAX_ENTRIES:
                     await segments.write_in(connection, new, entries)
                     entries.clear()
         await segments.write_in(connection, new, entries)
+        # Memories of segments that could not be decrypted: found by their words until their vectors are made again.
+        for digest in lost:
+            values = {"user_id": user_id, "content_digest": digest}
+            await connection.execute(self._vault.statements["unembedded_add"], values)
+        await self._associative.seal_in(connection, new, lost)
 
     async def _patterns(self, connection: Connection, user_id: UUID, old: UserKey, new: UserKey, done: Rekeyed) -> None:
         proactive, manifest = ProactiveMemory(self._vault), Manifest.empty(user_id, "proactive")

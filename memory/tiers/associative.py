@@ -186,7 +186,7 @@ class AssociativeMemory:
             near = None
             if merge and own is not None:
                 if sealed:
-                    await self._seal(connection, user_key, entries)
+                    await self.seal_in(connection, user_key, entries)
                 near = await self._near_duplicate(connection, user_key, document.text, values, own if sealed else None)
             stored = values | _NO_VECTORS if sealed else values
             old_key = values["content_digest"] if near is None else near[1]
@@ -205,7 +205,7 @@ class AssociativeMemory:
                 await connection.execute(statements["source_add"], values)
             await trio.lowlevel.checkpoint()
         if sealed:
-            await self._seal(connection, user_key, entries)
+            await self.seal_in(connection, user_key, entries)
         return [(await cursor.fetchall())[0][0] for cursor in cursors]
 
     async def _index(self, connection: Connection, values: Mapping[str, object]) -> None:
@@ -215,7 +215,7 @@ class AssociativeMemory:
         await connection.execute(statements[_message_statement(values)], values)
         await connection.execute(statements["signature_set"], values)
 
-    async def _seal(
+    async def seal_in(
         self, connection: Connection, user_key: UserKey, vectors: dict[bytes, DocumentVectors | None]
     ) -> Sequence[Cursor]:
         """Add the entries of the memories with these document keys to the sealed index. Empties `vectors`.
@@ -298,7 +298,7 @@ class AssociativeMemory:
         """
         statements, stored = self._vault.statements, []
         if (await self.segments.state_in(connection, user_key.user_id)).kind == "sealed":
-            return await self._seal(connection, user_key, {key: vectors for _, key, vectors in memories})
+            return await self.seal_in(connection, user_key, {key: vectors for _, key, vectors in memories})
         for id_, key, vectors in memories:
             values = {"user_id": user_key.user_id, "id": id_, "content_digest": key}
             values |= self._vector_values(user_key, vectors)

@@ -71,6 +71,25 @@ async def test_up_down_up(empty_database: str) -> None:
     assert await tables(empty_database) == first
 
 
+async def test_the_sealed_index_is_not_undone_while_a_user_has_it(empty_database: str) -> None:
+    await migrate(empty_database)
+    async with await TrioConnection.connect(empty_database, autocommit=True) as connection:
+        await connection.execute(
+            "INSERT INTO users (user_id, email, password_hash, memory_index)"
+            " VALUES (gen_random_uuid(), 'ann@example.com', 'x', 'sealed')"
+        )
+        with pytest.raises(MigrationError, match="TESSERA_MEMORY_INDEX=pgvector"):
+            await rollback(empty_database, steps=_since("0022_memory_segments"))
+        await connection.execute("UPDATE users SET memory_index = 'pgvector'")
+    assert "0022_memory_segments" in await rollback(empty_database, steps=_since("0022_memory_segments"))
+
+
+def _since(name: str) -> int:
+    """How many migrations there are from this one on."""
+    names = [migration.name for migration in read_migrations()]
+    return len(names) - names.index(name)
+
+
 async def test_every_primary_key_starts_with_the_user(database: str) -> None:
     query = (
         "SELECT conrelid::regclass::text, attname FROM pg_constraint JOIN pg_attribute"

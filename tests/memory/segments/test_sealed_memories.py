@@ -12,7 +12,7 @@ import pytest
 
 from memory.crypto import Purpose, Unreadable
 from memory.keys import UserKey
-from memory.maintenance import Reembedding
+from memory.maintenance import KeyRenewal, Reembedding
 from memory.segments import Entry, LoadedIndexes, Segment
 from memory.segments.store import MAX_ENTRIES, SegmentStore
 from memory.vault import IndexKind
@@ -233,6 +233,39 @@ async def test_a_segment_that_does_not_decrypt_is_reported_and_reembedding_adds_
     assert fresh.unreadable == ["associative"] * len(TOLD)
     await Reembedding(fresh.vault, WordEmbedder()).user(ann)
     assert await found(fresh, ann) == before
+
+
+async def test_a_rotation_adds_the_memories_of_a_segment_that_does_not_decrypt(pool: Pool) -> None:
+    memories, ann = await told(pool)
+    before = await found(memories, ann)
+    async with scoped(pool, ann) as connection:
+        await connection.execute("UPDATE memory_segments SET segment_encrypted = '\\x02'")
+    fresh = Memories(pool, embedder=WordEmbedder(), master_keys=memories.master_keys, index="sealed")
+    await fresh.user_key_rotation.rotate(ann)
+    contexts = [await fresh.context(ann, question) for question in QUESTIONS]
+    assert all(context["associative"][0]["why"]["cosine"] is None for context in contexts)
+    await fresh.middleware.enrichment.run_once()
+    assert await found(fresh, ann) == before
+    assert fresh.unreadable == []
+
+
+async def test_a_forgotten_segment_that_is_put_back_opens_with_no_key(pool: Pool, tmp_path: Path) -> None:
+    memories, ann = await told(pool, shares=tmp_path)
+    async with scoped(pool, ann) as connection:
+        cursor = await connection.execute("SELECT id, memory_ids, segment_encrypted FROM memory_segments")
+    copied = await cursor.fetchall()
+    [memory] = [r for r in await memories.records(ann) if r["tier"] == "associative" and "Clara" in str(r["text"])]
+    await memories.middleware.forget(ann, UUID(str(memory["id"])))
+    async with scoped(pool, ann) as connection:
+        await connection.execute("UPDATE users SET rekey_due_at = now() WHERE user_id = %s", [ann])
+    assert await KeyRenewal(memories.vault).renew() == 1
+    async with scoped(pool, ann) as connection:
+        await connection.execute("DELETE FROM memory_segments")
+        for row in copied:
+            await connection.execute("INSERT INTO memory_segments VALUES (%s, %s, %s, %s)", [ann, *row])
+    fresh = Memories(pool, embedder=WordEmbedder(), master_keys=memories.master_keys, shares=tmp_path, index="sealed")
+    assert await found(fresh, ann) == [[]] * len(QUESTIONS)
+    assert fresh.unreadable
 
 
 async def test_loaded_indexes_are_bounded_and_go_with_their_keys(pool: Pool) -> None:

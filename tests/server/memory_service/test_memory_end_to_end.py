@@ -50,8 +50,11 @@ def prompts(tessera: Tessera) -> str:
     return "\n".join(data_of(request) for request in tessera.answers())
 
 
-async def test_a_message_on_one_device_is_recalled_on_another_and_forgotten_on_request(database: str) -> None:
-    async with open_tessera(database) as tessera:
+@pytest.mark.parametrize("index", ["pgvector", "sealed"])
+async def test_a_message_on_one_device_is_recalled_on_another_and_forgotten_on_request(
+    database: str, index: str
+) -> None:
+    async with open_tessera(database, memory_index=index) as tessera:
         account = await tessera.account()
         tessera.script(lambda _: text_block("Noted."))
         async with rest(tessera, account) as client, tessera.device(account) as device:
