@@ -106,8 +106,8 @@ rollback: $(STAMP)  ## undo the latest migration of the configured database
 bench: $(STAMP)  ## run all Python benchmarks in bench/, one after another
 	$(BIN)/python -m bench
 
-bench-memory: embedder  ## measure how well memory search finds facts (recall and MRR on public data)
-	$(BIN)/python -m bench.memory
+bench-memory: embedder  ## measure how well memory search finds facts (recall and MRR on public data; ARGS="--help" lists its options)
+	$(BIN)/python -m bench.memory $(ARGS)
 	$(BIN)/python -m bench.memory --indexes
 
 embedding-model: $(STAMP)  ## download the local embedding model into the state folder

@@ -2,6 +2,7 @@
 
 python -m bench.memory                        recall and MRR on the public files, if they are present
 python -m bench.memory --corpus FILE          the same on another file of that format (bench/memories/corpus.py)
+python -m bench.memory --compare "session_weight=0,coverage=0.15"   that configuration too, with the paired differences
 python -m bench.memory --latency              p50/p95 of recall and storage, for 1k and 10k memories among 100k
 python -m bench.memory --latency --large      the same for 1k, 10k, 100k and 300k among a million of 10,000 users
 python -m bench.memory --indexes              processor time and disk of both indexes, for 10k and 100k memories
@@ -22,6 +23,7 @@ from typing import Final
 
 import trio
 
+from bench.memories.comparison import Configuration
 from bench.memories.environment import Remembering, open_environment
 from bench.memories.indexes import measure_indexes
 from bench.memories.latency import LARGE, SMALL, measure_latency
@@ -31,6 +33,7 @@ from memory.embedding import Embedder, LocalEmbedder
 from memory.embedding.model import ModelMissing, model_folder
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
+_LANGUAGES: Final = Path(__file__).with_name("memories") / "languages.jsonl"
 _DATA: Final = Path(os.environ.get("TESSERA_SHARED_DATA") or _ROOT.parent / "shared" / "data") / "memory"
 
 
@@ -39,6 +42,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.memory", description="Measure memory.")
     parser.add_argument("--corpus", type=Path, action="append", metavar="FILE", help="instead of the public files")
     parser.add_argument("--lexical", action="store_true", help="without the embedding model")
+    parser.add_argument(
+        "--compare",
+        type=Configuration.read,
+        metavar="NAME=VALUE,...",
+        help="another configuration, by fields of Ranking and Floor (memory/recall/search.py)",
+    )
     parser.add_argument("--latency", action="store_true", help="measure times instead")
     parser.add_argument("--large", action="store_true", help="with --latency: a million rows; takes minutes and 20 GB")
     parser.add_argument("--state", type=Path, metavar="DIR", help="with --latency: keep the filled database there")
@@ -50,11 +59,10 @@ def main(arguments: list[str] | None = None) -> None:
     if options.latency:
         _run(measure_latency, LARGE if options.large else SMALL, options.state)
         return
-    paths = options.corpus or sorted(_DATA.glob("*.jsonl.gz"))
-    if not paths:
-        print(f"no files in {_DATA}: name one with --corpus, or set TESSERA_SHARED_DATA")
-        return
-    _run(_quality, paths, options.lexical)
+    paths = options.corpus or [*sorted(_DATA.glob("*.jsonl.gz")), _LANGUAGES]
+    if not options.corpus and len(paths) == 1:
+        print(f"no public files in {_DATA}: name one with --corpus, or set TESSERA_SHARED_DATA")
+    _run(_quality, paths, options.lexical, options.compare)
 
 
 def _run(measure: Callable[..., Awaitable[object]], *arguments: object) -> None:
@@ -80,13 +88,13 @@ async def until_told(measure: Callable[..., Awaitable[object]], *arguments: obje
     return told
 
 
-async def _quality(paths: list[Path], lexical: bool) -> None:
+async def _quality(paths: list[Path], lexical: bool, other: Configuration | None) -> None:
     embedder = None if lexical else await _embedder()
     # Larger claims than in a server, because no request waits meanwhile.
     limits = MemoryLimits(batch=100)
     remembering = Remembering(embedder) if embedder is not None else None
     async with open_environment(remembering, durable=False, limits=limits) as environment:
-        await measure_quality(environment, paths)
+        await measure_quality(environment, paths, other)
 
 
 async def _embedder() -> Embedder | None:

@@ -2,7 +2,7 @@
 
     {"conv": name,
      "items": [{"id", "session", "speaker", "ts", "text"}, ...],
-     "queries": [{"id", "q", "gold": [id, ...], "gold_level": "turn" or "session"}, ...]}
+     "queries": [{"id", "q", "gold": [id, ...], "gold_level": "turn" or "session", "category"}, ...]}
 
 Items are single turns, in the order in which they were said. All but `id` and `text` may be missing or null, texts may
 be empty, and ids may occur twice. Without a level the gold are ids of items. A session is as good as its best item.
@@ -66,6 +66,8 @@ class Query:
     text: str
     gold: frozenset[str]
     level: Level
+    category: str | None = None
+    """The kind of question, such as "temporal"; None: the file does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def _query(asked: Mapping[str, Any]) -> Query | None:
     gold = asked.get("gold")
     targets = frozenset(str(one) for one in (gold if isinstance(gold, list) else [gold]) if one is not None)
     level: Level = "session" if asked.get("gold_level") == "session" else "turn"
-    return Query(_clean(asked["q"]), targets, level) if targets else None
+    category = asked.get("category")
+    return Query(_clean(asked["q"]), targets, level, None if category is None else str(category)) if targets else None
 
 
 def _items(items: list[dict[str, Any]]) -> list[Item]:

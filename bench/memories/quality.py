@@ -11,9 +11,11 @@ from uuid import UUID
 
 import bm25s
 
+from bench.memories.comparison import Configuration, difference
 from bench.memories.corpus import Query, read_corpus
 from bench.memories.environment import Environment
 from bench.memories.stored import Memory, Written, write
+from bench.memories.strangers import ask_strangers
 from memory.recall import NO_FLOOR, Ranking, SearchQuery, ranked_hits
 from memory.text import Analyser, without_stamp
 from sql.tenant import scoped
@@ -23,26 +25,30 @@ _DEPTH: Final = 1000
 _DIGITS: Final = 9
 _SAME: Final = 1e-9
 _LEAST_PART: Final = 20
+_NAMES: Final = (*(f"R@{cut}" for cut in CUTS), "MRR")
+_CATEGORY: Final = "category "
 VECTORS, CLEAR, BLIND = "vectors alone", "BM25 in the clear", "blind BM25"
-FUSED, FLOORED = "fusion", "fusion, above floor"
+FUSED, FLOORED, OTHER = "fusion", "fusion, above floor", "the other configuration, above floor"
 
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over queries: recall at each of `CUTS`, then the reciprocal rank of the first correct item."""
+    """One row per query: recall at each of `CUTS`, then the reciprocal rank of the first correct item."""
 
-    sums: list[float] = field(default_factory=lambda: [0.0] * (len(CUTS) + 1))
-    count: int = 0
+    rows: list[list[float]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """The number of queries."""
+        return len(self.rows)
 
     def add(self, ranked: Sequence[str], gold: frozenset[str]) -> None:
         """Add one query: its found targets, best first."""
-        for place, cut in enumerate(CUTS):
-            self.sums[place] += len(gold.intersection(ranked[:cut])) / len(gold)
-        self.sums[-1] += next((1 / rank for rank, target in enumerate(ranked, 1) if target in gold), 0.0)
-        self.count += 1
+        shares = [len(gold.intersection(ranked[:cut])) / len(gold) for cut in CUTS]
+        self.rows.append([*shares, next((1 / rank for rank, target in enumerate(ranked, 1) if target in gold), 0.0)])
 
     def means(self) -> list[float]:
-        return [total / self.count for total in self.sums]
+        return [sum(values) / self.count for values in zip(*self.rows, strict=True)]
 
 
 @dataclass(slots=True)
@@ -52,20 +58,28 @@ class Report:
     count: int = 0
     tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
 
-    def add(self, method: str, part: str, ranked: Sequence[str], gold: frozenset[str]) -> None:
-        for name in ("all", part):
+    def add(
+        self, method: str, part: str, ranked: Sequence[str], gold: frozenset[str], category: str | None = None
+    ) -> None:
+        for name in ("all", part, *([] if category is None else [f"{_CATEGORY}{category}"])):
             self.tallies.setdefault(name, {}).setdefault(method, Tally()).add(ranked, gold)
 
     def print(self) -> None:
         for part, methods in self.tallies.items():
             count = next(iter(methods.values())).count
-            if part != "all" and count < _LEAST_PART:
+            if part != "all" and not part.startswith(_CATEGORY) and count < _LEAST_PART:
                 continue
             print(f"\n| {part}, {count} queries | " + " | ".join(f"R@{cut}" for cut in CUTS) + " | MRR |")
             print("|---|" + "---|" * (len(CUTS) + 1))
             for method, tally in methods.items():
                 print(f"| {method} | " + " | ".join(f"{mean:.3f}" for mean in tally.means()) + " |")
-            self._verdict(methods)
+            if not part.startswith(_CATEGORY):
+                self._verdict(methods)
+            if OTHER in methods:
+                ours, theirs = (zip(*methods[name].rows, strict=True) for name in (FLOORED, OTHER))
+                pairs = zip(_NAMES, ours, theirs, strict=True)
+                differences = [f"{name} {difference(one, other)}" for name, one, other in pairs]
+                print("\nthis configuration against the other, 95% intervals: " + ", ".join(differences))
 
     def _verdict(self, methods: dict[str, Tally]) -> None:
         blind, clear = methods[BLIND].means(), methods[CLEAR].means()
@@ -73,10 +87,9 @@ class Report:
         print(f"\nblind BM25 finds what BM25 in the clear finds: {'yes' if same else 'NO'}")
         if VECTORS in methods:
             vectors, fused = methods[VECTORS].means(), methods[FUSED].means()
-            names = [*(f"R@{cut}" for cut in CUTS), "MRR"]
             differences = [
                 f"{name} {have - max(words, meaning):+.3f}"
-                for name, have, words, meaning in zip(names, fused, blind, vectors, strict=True)
+                for name, have, words, meaning in zip(_NAMES, fused, blind, vectors, strict=True)
             ]
             print("fusion against the better of its parts: " + ", ".join(differences))
 
@@ -103,8 +116,14 @@ class Volume:
         print(f"largest difference between a blind and a clear BM25 score: {self.difference:.1e}")
 
 
-async def measure_quality(environment: Environment, paths: Sequence[Path]) -> None:
-    """Write each conversation as a person's memory, ask, and print a Markdown table per file and level of gold."""
+async def measure_quality(environment: Environment, paths: Sequence[Path], other: Configuration | None = None) -> None:
+    """Write each conversation as a person's memory, ask, and print a Markdown table per file and level of gold.
+
+    At the end, the questions about each person are asked of another person's memory. `other` is compared with the
+    configuration of the server.
+    """
+    people: list[tuple[Written, Sequence[Query]]] = []
+    files: list[str] = []
     for path in paths:
         reports: dict[str, Report] = {}
         volume = Volume()
@@ -114,21 +133,48 @@ async def measure_quality(environment: Environment, paths: Sequence[Path]) -> No
             volume.rows += len(written.memories)
             volume.unlearned += written.unlearned
             volume.write_s += written.seconds
-            await _ask(environment, written, conversation.queries, reports, volume)
+            people.append((written, conversation.queries))
+            files.append(path.name)
+            await _ask(environment, written, conversation.queries, reports, volume, other)
         print(f"\n## {path.name}\n")
         volume.print()
         for level, report in reports.items():
             print(f"\n### gold by {level}")
             report.print()
+    await _print_false_recalls(environment, people, files, other)
+
+
+async def _print_false_recalls(
+    environment: Environment,
+    people: Sequence[tuple[Written, Sequence[Query]]],
+    files: Sequence[str],
+    other: Configuration | None,
+) -> None:
+    print("\n## False recalls: the questions about the next person\n")
+    print("| memory of | configuration | questions | with a recall | memories per question |\n|---|---|---|---|---|")
+    for name, configuration in (("server", Configuration()), ("other", other)):
+        if configuration is None:
+            continue
+        found = await ask_strangers(environment, people, configuration.ranking, configuration.floor)
+        for number, (file, recalls) in enumerate(zip(files, found, strict=True), start=1):
+            if recalls is not None:
+                numbers = f"{recalls.questions} | {recalls.share:.2f} | {recalls.memories:.1f}"
+                print(f"| {file}, {number} | {name} | {numbers} |")
 
 
 async def _ask(
-    environment: Environment, written: Written, queries: Sequence[Query], reports: dict[str, Report], volume: Volume
+    environment: Environment,
+    written: Written,
+    queries: Sequence[Query],
+    reports: dict[str, Report],
+    volume: Volume,
+    other: Configuration | None,
 ) -> None:
     user_id, embedder = written.user_id, environment.middleware.associative.embedder
     clear = _Clear(written.memories)
     key = await environment.vault.key(user_id)
     for query in queries:
+        # The words as the text's language has them, because the library has one term per word.
         terms = key.terms.query(query.text)
         lexical = SearchQuery(terms, floor=NO_FLOOR, ranking=Ranking(lexical_limit=_DEPTH))
         blind = dict(await _search(environment, user_id, lexical))
@@ -147,12 +193,15 @@ async def _ask(
             volume.ask_s += time.perf_counter() - started
             volume.asked += 1
             ranked[name] = [item.id for item in found]
+        if other is not None:
+            found = await environment.recall.search(user_id, query.text, _DEPTH, other.floor, other.ranking)
+            ranked[OTHER] = [item.id for item in found]
         report = reports.setdefault(query.level, Report())
         # The constants were chosen with every second query of the public files. The others were not used for that.
         part = "held out" if report.count % 2 == 0 else "tuned on"
         report.count += 1
         for method, memory_ids in ranked.items():
-            report.add(method, part, list(_targets(memory_ids, written, query)), query.gold)
+            report.add(method, part, list(_targets(memory_ids, written, query)), query.gold, query.category)
 
 
 async def _search(environment: Environment, user_id: UUID, query: SearchQuery) -> list[tuple[UUID, float]]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from memory.recall.recall import Recall
 from memory.recall.recalled import Recalled, Used
-from memory.recall.search import NO_FLOOR, Ranking, SearchQuery, ranked_hits
+from memory.recall.search import NO_FLOOR, Floor, Ranking, SearchQuery, ranked_hits
 
 __all__ = [
     "NO_FLOOR",
+    "Floor",
     "Ranking",
     "Recall",
     "Recalled",

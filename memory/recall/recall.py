@@ -21,7 +21,7 @@ from memory.recall.index_search import IndexSearch, Pending
 from memory.recall.newer import newest_first
 from memory.recall.past import past_range
 from memory.recall.recalled import Found, KnownPattern, Recalled
-from memory.recall.search import MAX_QUERY_TERMS, Floor, Hit, SearchQuery
+from memory.recall.search import MAX_QUERY_TERMS, Floor, Hit, Ranking, SearchQuery
 from memory.text import without_stamp
 from memory.tiers import (
     AssociativeMemory,
@@ -114,16 +114,25 @@ class Recall:
             semantic=vector is not None,
         )
 
-    async def search(self, user_id: UUID, message: str, limit: int, floor: Floor | None = None) -> list[Found]:
-        """Search the associative tier only, for at most `limit` memories: for benchmarks. Raises like `recall`."""
+    async def search(
+        self,
+        user_id: UUID,
+        message: str,
+        limit: int,
+        floor: Floor | None = None,
+        ranking: Ranking | None = None,
+    ) -> list[Found]:
+        """Search the associative tier only, for at most `limit` memories: for benchmarks. Raises like `recall`.
+
+        `floor`, `ranking`: None means those of the server.
+        """
         said = without_stamp(message)
         vector = await self._embed(said)
 
         async def queue(connection: Connection, key: UserKey, fresh: bool) -> tuple[Pending, AskedTerms]:
             asked = key.terms.asked(said, MAX_QUERY_TERMS)
             query = self._query(key, asked, vector)
-            if floor is not None:
-                query = replace(query, floor=floor)
+            query = replace(query, floor=floor or query.floor, ranking=ranking or query.ranking)
             return await self._index.queue(connection, key, query, limit, fresh=fresh), asked
 
         key, hits, asked = await self._index.consistent(user_id, queue)

@@ -17,6 +17,7 @@ import pytest
 import trio
 
 from bench.memories.bulk_load import ROUNDS, Scale
+from bench.memories.comparison import Configuration, difference
 from bench.memories.corpus import read_corpus
 from bench.memories.environment import Environment, Remembering, bench_folder, open_environment
 from bench.memories.latency import measure_latency
@@ -25,6 +26,7 @@ from bench.memories.stored import write
 from bench.memory import until_told
 from memory.crypto.rotation import Vectors
 from memory.limits import MemoryLimits
+from memory.recall import Floor
 from memory.recall.recall import Recall
 from sql.pool import Pool
 from tests.memory.memories import Memories, WordEmbedder
@@ -233,3 +235,42 @@ async def test_a_folder_that_is_not_kept_goes_with_the_signal(tmp_path: Path, mo
 
 async def test_without_a_signal_measuring_just_ends() -> None:
     assert await until_told(trio.lowlevel.checkpoint) is None
+
+
+def test_a_configuration_is_read_by_the_names_of_its_settings() -> None:
+    read = Configuration.read("session_weight=0,lexical_limit=32,coverage=0.15")
+    assert (read.ranking.session_weight, read.ranking.lexical_limit) == (0.0, 32)
+    assert read.floor is not None
+    assert (read.floor.coverage, read.floor.cosine) == (0.15, Floor().cosine)
+    assert Configuration.read("") == Configuration()
+    for wrong in ("speed=1", "k1=fast"):
+        with pytest.raises(ValueError, match=r"speed|fast"):
+            Configuration.read(wrong)
+
+
+def test_the_interval_of_paired_differences() -> None:
+    same = difference([0.5, 1, 0], [0.5, 1, 0])
+    assert (same.mean, same.low, same.high) == (0, 0, 0)
+    better = difference([1.0] * 50, [0.0] * 25 + [1.0] * 25)
+    assert better.mean == 0.5
+    assert 0.3 < better.low < 0.5 < better.high < 0.7
+
+
+async def test_categories_strangers_and_another_configuration_are_reported(
+    tmp_path: Path, pool: Pool, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = [
+        {
+            "conv": name,
+            "items": [{"id": 1, "text": f"The {thing} of {name} is green."}],
+            "queries": [{"q": f"Which colour has the {thing}?", "gold": [1], "category": "colours"}],
+        }
+        for name, thing in (("Ann", "kayak"), ("Bea", "tractor"), ("Cleo", "kayak"))
+    ]
+    path = corpus(tmp_path / "c", *people)
+    await measure_quality(environment(pool, database, None), [path], Configuration.read("coverage=0"))
+    said = capsys.readouterr().out
+    assert "| category colours, 3 queries |" in said
+    assert "this configuration against the other, 95% intervals: R@5 +0.000 (+0.000 to +0.000)" in said
+    # The question about the tractor finds nothing in Ann's memory. Cleo's next person with other questions is Ann.
+    assert "| c, 1 | server | 1 | 0.00 | 0.0 |" in said
