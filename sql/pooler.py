@@ -35,6 +35,9 @@ async def keeps_prepared_statements(connection: Connection) -> bool:
     """
     if not psycopg.capabilities.has_send_close_prepared():
         return False
+    threshold = connection.prepare_threshold
+    # With the threshold None, psycopg ignores `prepare=True`.
+    connection.prepare_threshold = 0
     try:
         async with connection.transaction():
             cursor = await connection.execute(_OWN_NAME, prepare=True)
@@ -42,7 +45,9 @@ async def keeps_prepared_statements(connection: Connection) -> bool:
             given = {name for name in names if name.startswith("_pg3_")}
             for name in given:
                 # Otherwise the next client that gets this connection of the pooler could not use the name.
-                await connection.execute(SQL("DEALLOCATE {}").format(Identifier(name)))
+                await connection.execute(SQL("DEALLOCATE {}").format(Identifier(name)), prepare=False)
     except (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName):
         return False
+    finally:
+        connection.prepare_threshold = threshold
     return bool(names) and not given

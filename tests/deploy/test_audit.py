@@ -11,6 +11,12 @@ import pytest
 
 FILE = Path(__file__).resolve().parents[2] / "deploy" / "audit.py"
 
+SAFE = json.dumps({"dependencies": [{"name": "trio", "version": "0.35.0", "vulns": []}]})
+VULNERABLE = json.dumps(
+    {"dependencies": [{"name": "old", "version": "1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2"]}]}]}
+)
+NPM_SAFE = json.dumps({"vulnerabilities": {}, "metadata": {"dependencies": {"total": 5}}})
+
 
 @pytest.fixture(scope="module")
 def audit() -> ModuleType:
@@ -43,7 +49,7 @@ def test_python_packages_that_were_skipped_are_no_success(
     audit: ModuleType, capsys: pytest.CaptureFixture[str], output: str
 ) -> None:
     assert audit.python_status(output) == 3
-    assert "requirements.lock was NOT audited" in capsys.readouterr().err
+    assert "requirements.lock was NOT audited: pypi" in capsys.readouterr().err
 
 
 def test_a_vulnerable_npm_package_is_named(audit: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,3 +66,29 @@ def test_an_npm_registry_without_audit_is_no_success(
 ) -> None:
     assert audit.npm_status(output) == 3
     assert "client/package-lock.json was NOT audited" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("python", "npm", "status"), [("", "", 3), (VULNERABLE, "", 1), (SAFE, "", 3), (SAFE, NPM_SAFE, 0)]
+)
+def test_an_incomplete_audit_says_so(
+    audit: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    python: str,
+    npm: str,
+    status: int,
+) -> None:
+    asked: list[str] = []
+
+    def output(command: list[str], _: Path) -> str:
+        asked.append(command[-1])
+        return npm if "audit" in command else python
+
+    monkeypatch.setattr(audit, "_output", output)
+    monkeypatch.setattr("shutil.which", lambda _: "npm")
+    assert audit.main() == status
+    said = capsys.readouterr().err
+    assert ("The audit is INCOMPLETE" in said) == (python == "" or npm == "")
+    # The second database is asked if the first one gave no answer.
+    assert asked[:-1] == (["pypi", "osv"] if python == "" else ["pypi"])
