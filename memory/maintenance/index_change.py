@@ -96,7 +96,9 @@ class IndexChange:
         Their new memories wait meanwhile: about a millisecond per memory. Memories that can't be decrypted are in no
         index afterwards. Raises like `Vault.key`.
         """
-        async with self._vault.writing(user_id) as (connection, key):
+        async with self._vault.writing(user_id) as (connection, shared):
+            # Blind terms are made in a thread below, and must not be shared with searches of the same key.
+            key = replace(shared)
             state = await self._segments.state_in(connection, user_id)
             if state.kind == self._vault.index:
                 return False
