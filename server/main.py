@@ -46,6 +46,7 @@ from server.net import (
     ServeLimits,
     TrustedProxies,
     host_port,
+    is_loopback,
     parse_bind,
     parse_network,
     serve_rest,
@@ -253,7 +254,16 @@ def _playground(settings: Settings, ws_address: tuple[str, int]) -> Playground |
     if not settings.playground:
         return None
     page = read_page(settings.playground_dir or _PLAYGROUND)
-    return Playground(page, *ws_address, DEVICE_PATH, settings.tls_cert is not None, settings.public_url)
+    only_here = all(is_loopback(parse_bind(bind)[0]) for bind in (settings.http_bind, settings.ws_bind))
+    unchecked = settings.registration == "open" and settings.email_webhook_url is None
+    return Playground(
+        page,
+        *ws_address,
+        DEVICE_PATH,
+        settings.tls_cert is not None,
+        settings.public_url,
+        guests=only_here and unchecked and settings.public_url is None,
+    )
 
 
 def _arrival(settings: Settings) -> Arrival:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from server.net.arrival import Arrival, tls_context
 from server.net.connection_limit import ConnectionLimit, TooManyConnections, address_key
-from server.net.hosts import AllowedHosts
+from server.net.hosts import AllowedHosts, is_loopback
 from server.net.http_server import ServeLimits, serve_rest
 from server.net.listeners import (
     host_port,
@@ -37,6 +37,7 @@ __all__ = [
     "address_key",
     "check_origin",
     "host_port",
+    "is_loopback",
     "open_listeners",
     "parse_bind",
     "parse_network",

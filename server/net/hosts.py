@@ -19,7 +19,7 @@ class AllowedHosts:
     def __init__(self, names: Collection[str] = (), bound_to: str = "") -> None:
         """`bound_to`: the host that the listener is bound to."""
         self._names = frozenset(name.lower() for name in names)
-        self._checks = bool(names) or _is_loopback(bound_to)
+        self._checks = bool(names) or is_loopback(bound_to)
 
     def allows(self, host: str) -> bool:
         """Whether a request with this `Host`, with or without a port, is answered. An IP address can't be rebound."""
@@ -35,6 +35,6 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
     address = _address(name)
     return name == "localhost" or (address is not None and address.is_loopback)

@@ -5,6 +5,7 @@ Its files are read once, when the server starts. Requests never cause reads from
 
 from __future__ import annotations
 
+import gzip
 import json
 import mimetypes
 import re
@@ -15,7 +16,7 @@ from typing import Final
 
 from quart import Blueprint, Response, request
 
-from server.net import WILDCARDS
+from server.net import WILDCARDS, is_loopback
 from server.rest.errors import ApiError
 
 _INDEX: Final = "index.html"
@@ -31,6 +32,8 @@ _HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[
 _HASHED: Final = re.compile(r"-[A-Za-z0-9_-]{8}\.[a-z0-9]+$")
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _ASKED_AGAIN: Final = "no-cache"
+_COMPRESSED: Final = frozenset({".css", ".html", ".js", ".svg"})
+_GZIP_LEVEL: Final = 9
 _NOT_BUILT: Final = b"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -45,10 +48,11 @@ _NOT_BUILT: Final = b"""<!doctype html>
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """One file of the page, in the form that is sent."""
+    """One file of the page, in the forms that are sent. `compressed` (gzip) is None if it would not be smaller."""
 
     content: bytes
     media_type: str
+    compressed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Playground:
     secure: bool = False
     public_url: str | None = None
     """Of the proxy in front of both listeners."""
+    guests: bool = False
+    """The page may create an account without asking. Only for a server that this machine alone reaches."""
 
     def ws_origin(self, page_host: str | None) -> str:
         """The origin of the device socket, for a page loaded from `page_host` (the `Host` header)."""
@@ -80,10 +86,19 @@ def read_page(folder: Path) -> dict[str, PageFile]:
     if not (folder / _INDEX).is_file():
         return {}
     return {
-        path.relative_to(folder).as_posix(): PageFile(path.read_bytes(), _media_type(path))
+        path.relative_to(folder).as_posix(): _read(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(".")
     }
+
+
+def _read(path: Path) -> PageFile:
+    content = path.read_bytes()
+    if path.suffix not in _COMPRESSED:
+        return PageFile(content, _media_type(path))
+    # Without a time, so that every server of a cluster has the same bytes.
+    compressed = gzip.compress(content, _GZIP_LEVEL, mtime=0)
+    return PageFile(content, _media_type(path), compressed if len(compressed) < len(content) else None)
 
 
 def content_security_policy(ws_origin: str) -> str:
@@ -107,38 +122,48 @@ def playground_routes(playground: Playground) -> Blueprint:
     """The page at `/`, its files, and `/playground.json`, which tells it the address of the device socket."""
     routes = Blueprint("playground", __name__)
 
-    def answer(content: bytes, media_type: str, caching: str) -> Response:
+    def answer(file: PageFile, caching: str) -> Response:
         policy = content_security_policy(playground.ws_origin(request.headers.get("Host")))
-        return Response(
-            content,
-            200,
-            {
-                "Cache-Control": caching,
-                "Content-Security-Policy": policy,
-                "Cross-Origin-Opener-Policy": "same-origin",
-                "Referrer-Policy": "no-referrer",
-            },
-            content_type=media_type,
-        )
+        headers = {
+            "Cache-Control": caching,
+            "Content-Security-Policy": policy,
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Referrer-Policy": "no-referrer",
+        }
+        content = file.content
+        if file.compressed is not None:
+            headers["Vary"] = "Accept-Encoding"
+            if request.accept_encodings["gzip"] > 0:
+                content = file.compressed
+                headers["Content-Encoding"] = "gzip"
+        return Response(content, 200, headers, content_type=file.media_type)
 
     @routes.get("/")
     async def index() -> Response:
         file = playground.files.get(_INDEX, PageFile(_NOT_BUILT, _MEDIA_TYPES[".html"]))
-        return answer(file.content, file.media_type, _ASKED_AGAIN)
+        return answer(file, _ASKED_AGAIN)
 
     @routes.get("/assets/<path:name>")
     async def asset(name: str) -> Response:
         file = playground.files.get(f"assets/{name}")
         if file is None:
             raise ApiError(404, "not_found", "The playground has no file with this name.")
-        return answer(file.content, file.media_type, _FOREVER if _HASHED.search(name) else _ASKED_AGAIN)
+        return answer(file, _FOREVER if _HASHED.search(name) else _ASKED_AGAIN)
 
     @routes.get("/playground.json")
     async def place() -> Response:
         ws_url = playground.ws_origin(request.headers.get("Host")) + playground.ws_path
-        return answer(json.dumps({"ws_url": ws_url}).encode(), "application/json", "no-store")
+        # `guests` only for a page that this machine has loaded from its own address: not through a proxy or a tunnel.
+        guests = playground.guests and _is_loopback(request.headers.get("Host"))
+        content = json.dumps({"ws_url": ws_url} | ({"guests": True} if guests else {})).encode()
+        return answer(PageFile(content, "application/json"), "no-store")
 
     return routes
+
+
+def _is_loopback(host: str | None) -> bool:
+    match = _HOST.fullmatch(host or "")
+    return match is not None and is_loopback(match[1].strip("[]").lower())
 
 
 def _media_type(path: Path) -> str:

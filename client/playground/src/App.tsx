@@ -1,53 +1,95 @@
-import { useEffect, useState } from "react";
-import { type Account, sentence, storeAccount, storedAccount } from "./session/account.js";
-import { Session } from "./session/session.js";
-import { wordingOf } from "./session/wording.js";
+import { rest } from "@tessera/client";
+import { lazy, Suspense, useEffect, useState } from "react";
+import {
+  type Account,
+  forgetAccount,
+  sentence,
+  signInAsGuest,
+  storeAccount,
+  storedAccount,
+} from "./session/account.js";
 import { SignIn } from "./views/SignIn.js";
-import { Workspace } from "./views/Workspace.js";
 
-/** The URL of the device socket. The server provides it, because the socket has another port. */
-async function socketUrl(): Promise<string> {
+/** What the server says about itself. */
+interface Place {
+  /** The URL of the device socket, which has another port than the page. */
+  readonly ws_url: string;
+  /** The server is only for this machine, so that the page may create an account without asking. */
+  readonly guests?: boolean;
+}
+
+async function placeOf(): Promise<Place> {
   const response = await fetch("/playground.json");
   if (!response.ok)
     throw new Error(`The server did not return the address of its device socket (status ${response.status}).`);
-  const place: { ws_url: string } = await response.json();
-  return place.ws_url;
+  return await response.json();
 }
 
-/** The sign-in form, or a signed-in device. */
-export function App() {
-  const [url, setUrl] = useState<string>();
-  const [fault, setFault] = useState("");
-  const [session, setSession] = useState<Session>();
+// The form appears before this has arrived.
+const loaded = import("./Device.js");
+const Device = lazy(() => loaded);
 
-  const enter = (account: Account, at: string) => {
-    storeAccount(account);
-    setSession(new Session(account, at, () => leave("Your session has ended. Please sign in again.")));
+const LEFT = "tessera-left";
+
+/** The sign-in form, or a signed-in device. On a server of this machine, the first visit gets a guest account. */
+export function App() {
+  const [place, setPlace] = useState<Place>();
+  const [fault, setFault] = useState("");
+  const [account, setAccount] = useState<Account>();
+  const [isGuestComing, setGuestComing] = useState(storedAccount() !== undefined);
+
+  const enter = (entered: Account) => {
+    storeAccount(entered);
+    sessionStorage.removeItem(LEFT);
+    setAccount(entered);
+    setFault("");
   };
   const leave = (why: string) => {
-    storeAccount(undefined);
+    forgetAccount();
+    sessionStorage.setItem(LEFT, "yes");
+    setGuestComing(false);
     setFault(why);
-    setSession((open) => {
-      open?.close(why === "");
-      return undefined;
-    });
+    setAccount(undefined);
   };
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page opens
   useEffect(() => {
-    socketUrl().then(
-      (at) => {
-        setUrl(at);
-        const account = storedAccount();
-        if (account !== undefined) enter(account, at);
-      },
-      (error) => setFault(sentence(error)),
-    );
+    const start = async () => {
+      const known = await placeOf();
+      setPlace(known);
+      const stored = storedAccount();
+      if (stored !== undefined) enter(stored);
+      else if (known.guests && sessionStorage.getItem(LEFT) === null) {
+        setGuestComing(true);
+        enter(await signInAsGuest(rest({ baseUrl: location.origin })));
+      }
+    };
+    start().catch((error) => {
+      setGuestComing(false);
+      setFault(sentence(error));
+    });
   }, []);
 
-  if (session !== undefined) {
-    const wording = wordingOf(navigator.languages);
-    return <Workspace session={session} wording={wording} onSignOut={() => leave("")} />;
+  if (account !== undefined && place !== undefined) {
+    return (
+      <Suspense fallback={<Opening />}>
+        <Device account={account} url={place.ws_url} onLeft={leave} />
+      </Suspense>
+    );
   }
-  return <SignIn ready={url !== undefined} fault={fault} onSignedIn={(account) => url && enter(account, url)} />;
+  if (isGuestComing) return <Opening />;
+  return <SignIn ready={place !== undefined} fault={fault} onSignedIn={enter} />;
+}
+
+function Opening() {
+  return (
+    <main className="sign-in" aria-busy="true">
+      <h1>
+        <img src="/assets/tessera.svg" alt="" width="28" height="28" /> Tessera
+      </h1>
+      <p role="status" className="muted">
+        Opening your device…
+      </p>
+    </main>
+  );
 }

@@ -1,4 +1,5 @@
 import "@tessera/react/styles.css";
+import "./tokens.css";
 import "./playground.css";
 import { createRoot } from "react-dom/client";
 import { App } from "./App.js";

@@ -27,7 +27,11 @@ class Growing implements CardAnswer {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
+  readonly undoable = 0;
   cancel(): void {}
+  async undo() {
+    return { changes: [], failed: [] };
+  }
   show(text: string): void {
     this.snapshot = { ...this.snapshot, blocks: [{ index: 0, type: "text", text, open: true }] };
     for (const listener of this.listeners) listener();
@@ -36,6 +40,7 @@ class Growing implements CardAnswer {
 
 const card = (message: string, answer: CardAnswer): Asked => ({
   id: answer.requestId,
+  conversation: "c1",
   message,
   on: undefined,
   answer,
@@ -50,12 +55,12 @@ describe("the cards", () => {
     expect(stored.size).toBe(0);
     vi.advanceTimersByTime(250);
     expect(cards.load()).toMatchObject([
-      { message: "Hi", snapshot: { status: "running", blocks: [{ text: "Good" }] } },
+      { message: "Hi", conversation: "c1", snapshot: { status: "running", blocks: [{ text: "Good" }] } },
     ]);
     answer.show("Good morning");
-    cards.follow([card("Later", finished(newSnapshot("r2"))), card("Hi", answer)]);
+    cards.follow([card("Hi", answer), card("Later", finished(newSnapshot("r2")))]);
     vi.advanceTimersByTime(250);
-    expect(new Cards(storage, "cards").load().map(({ message }) => message)).toEqual(["Later", "Hi"]);
+    expect(new Cards(storage, "cards").load().map(({ message }) => message)).toEqual(["Hi", "Later"]);
     expect(new Cards(storage, "other").load()).toEqual([]);
     expect(answer.listeners.size).toBe(1);
   });
@@ -79,9 +84,9 @@ describe("the cards", () => {
 
   it("are limited, and a full or damaged storage does no harm", () => {
     const cards = new Cards(storage, "cards");
-    cards.follow(Array.from({ length: 50 }, (_, at) => card(`q${at}`, finished(newSnapshot(`r${at}`)))));
+    cards.follow(Array.from({ length: 150 }, (_, at) => card(`q${at}`, finished(newSnapshot(`r${at}`)))));
     cards.save();
-    expect(cards.load().map(({ message }) => message)).toEqual(Array.from({ length: 30 }, (_, at) => `q${at}`));
+    expect(cards.load().map(({ message }) => message)).toEqual(Array.from({ length: 100 }, (_, at) => `q${at + 50}`));
     stored.set("cards", "{");
     expect(cards.load()).toEqual([]);
     const full = new Cards(

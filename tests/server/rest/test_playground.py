@@ -50,6 +50,44 @@ async def test_the_page_and_its_assets(built: Path) -> None:
         assert "connect-src 'self' ws://127.0.0.1:8765;" in response.headers["Content-Security-Policy"]
 
 
+async def test_large_files_are_compressed_for_clients_that_accept_it(built: Path) -> None:
+    (built / "assets" / "large-3f2a_-9Z.js").write_text("export const x = 1;\n" * 1000)
+    async with client_of(services(built), user=None) as client:
+        path = "/assets/large-3f2a_-9Z.js"
+        compressed = await client.get(path, headers={"Accept-Encoding": "gzip, br"})
+        plain = await client.get(path, headers={"Accept-Encoding": "identity"})
+        refused = await client.get(path, headers={"Accept-Encoding": "gzip;q=0"})
+        tiny = await client.get("/assets/index-3f2a_-9Z.js", headers={"Accept-Encoding": "gzip"})
+    assert compressed.headers["Content-Encoding"] == "gzip"
+    assert int(compressed.headers["Content-Length"]) < 300
+    assert compressed.text == plain.text == refused.text
+    for response in (compressed, plain, refused):
+        assert response.headers["Vary"] == "Accept-Encoding"
+        assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    for response in (plain, refused, tiny):
+        assert "Content-Encoding" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("guests", "host", "offered"),
+    [
+        (True, "127.0.0.1:8000", True),
+        (True, "localhost:8000", True),
+        (True, "[::1]:8000", True),
+        (True, "tessera.example", False),
+        (True, "192.168.0.7:8000", False),
+        (False, "127.0.0.1:8000", False),
+    ],
+)
+async def test_only_a_page_on_this_machine_gets_a_guest_account(
+    built: Path, guests: bool, host: str, offered: bool
+) -> None:
+    page = Playground(read_page(built), "127.0.0.1", 8765, "/api/v1/ws/device", guests=guests)
+    async with client_of(replace(make_services(), playground=page), user=None) as client:
+        place = await client.get("/playground.json", headers={"Host": host})
+    assert place.json() == {"ws_url": "ws://127.0.0.1:8765/api/v1/ws/device"} | ({"guests": True} if offered else {})
+
+
 def test_the_policy_allows_nothing_inline_and_no_framing() -> None:
     policy = content_security_policy("ws://127.0.0.1:8765")
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
@@ -118,6 +156,11 @@ async def test_the_whole_server_serves_it(database: str, built: Path) -> None:
     ):
         assert tessera.running.playground == f"{tessera.rest_url}/"
         assert "<title>page</title>" in (await client.get("/")).text
-        assert (await client.get("/playground.json")).json() == {"ws_url": tessera.ws_url}
+        assert (await client.get("/playground.json")).json() == {"ws_url": tessera.ws_url, "guests": True}
+    async with (
+        open_tessera(database, playground_dir=built, registration="invite") as tessera,
+        httpx.AsyncClient(base_url=tessera.rest_url, timeout=60) as client,
+    ):
+        assert "guests" not in (await client.get("/playground.json")).json()
     async with open_tessera(database, playground_dir=built / "nothing") as tessera:
         assert "make playground" in str(tessera.running.playground)

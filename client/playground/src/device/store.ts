@@ -50,10 +50,16 @@ export class Store {
     return this.#items[entity].find((item) => item.id === id);
   }
 
-  /** Throws `ToolError` for an item without a name, or a checkpoint without a date. */
+  /**
+   * An id in `data` is kept if no item has it: undo creates a deleted item again with its id. Throws `ToolError` for an
+   * item without a name, or a checkpoint without a date.
+   */
   create(entity: Entity, data: Readonly<Record<string, unknown>>): Item {
     const made = entity === "note" ? { createdAt: this.now() } : {};
-    const item: Item = { ...DEFAULTS[entity], ...made, ...data, id: `${entity}-${this.newId()}` };
+    const given = data["id"];
+    const free = typeof given === "string" && given !== "" && this.get(entity, given) === undefined;
+    const id = free ? given : `${entity}-${this.newId()}`;
+    const item: Item = { ...DEFAULTS[entity], ...made, ...data, id };
     check(entity, item);
     this.#put(entity, [...this.#items[entity], item]);
     return item;
@@ -100,9 +106,11 @@ export class Store {
     return true;
   }
 
-  /** Restore the sample data. */
-  reset(): void {
+  /** Replace everything by the sample data. Returns a function that brings the earlier items back. */
+  reset(): () => void {
+    const before = this.#items;
     this.#replace(this.sample());
+    return () => this.#replace(before);
   }
 
   #existing(entity: Entity, id: string): Item {

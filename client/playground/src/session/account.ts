@@ -9,9 +9,13 @@ export interface Account {
   readonly accessToken: string;
   /** Gives new access tokens. Missing in a tab that another tab opened: only one tab may use it. */
   readonly refreshToken?: string;
+  /** The account was made without asking for an address. */
+  readonly guest?: boolean;
 }
 
+const PREFIX = "tessera.";
 const ACCOUNT = "tessera.account";
+const OWNER = "tessera.owner";
 const DEVICE = "tessera.device";
 const SESSION = "tessera.session";
 /** A tab that another tab opened has a copy of its storage, and must get a new device id. */
@@ -28,9 +32,24 @@ export function storedAccount(): Account | undefined {
   }
 }
 
-export function storeAccount(account: Account | undefined): void {
-  if (account === undefined) sessionStorage.removeItem(ACCOUNT);
-  else sessionStorage.setItem(ACCOUNT, JSON.stringify(account));
+/** Store the account. If the tab has data of another user, that data is deleted first. */
+export function storeAccount(account: Account): void {
+  const owner = sessionStorage.getItem(OWNER);
+  if (owner !== null && owner !== account.userId) clearTab();
+  sessionStorage.setItem(OWNER, account.userId);
+  sessionStorage.setItem(ACCOUNT, JSON.stringify(account));
+}
+
+/** Forget the login. The data in this tab stays for the same user. */
+export function forgetAccount(): void {
+  sessionStorage.removeItem(ACCOUNT);
+}
+
+/** Delete everything that this tab stores of a person: the login, items, answers, unsent changes and the device id. */
+export function clearTab(): void {
+  for (const key of Object.keys(sessionStorage)) {
+    if (key.startsWith(PREFIX)) sessionStorage.removeItem(key);
+  }
 }
 
 /** This tab's device id, a UUID. Creates a new one if there is none, or if the page's address asks for one. */
@@ -45,9 +64,13 @@ export function forgetDevice(): void {
   sessionStorage.removeItem(DEVICE);
 }
 
-/** The id of this tab's conversation. Memory groups the exchanges of a conversation by it. */
+/** The id of this tab's open conversation. */
 export function conversationId(): string {
   return kept(SESSION, false);
+}
+
+export function storeConversationId(id: string): void {
+  sessionStorage.setItem(SESSION, id);
 }
 
 function kept(key: string, fresh: boolean): string {
@@ -62,6 +85,12 @@ export async function signIn(api: RestClient, email: string, password: string, i
   const tokens = await (isNew ? api.register(email, password) : api.login(email, password));
   const { userId, accessToken, refreshToken } = tokens;
   return { email, userId, accessToken, ...(refreshToken === undefined ? {} : { refreshToken }) };
+}
+
+/** Create an account with a random address and a random password, which nobody knows. */
+export async function signInAsGuest(api: RestClient): Promise<Account> {
+  const email = `guest-${crypto.randomUUID()}@guest`;
+  return { ...(await signIn(api, email, crypto.randomUUID() + crypto.randomUUID(), true)), guest: true };
 }
 
 export function sentence(error: unknown): string {

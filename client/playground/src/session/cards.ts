@@ -1,28 +1,31 @@
 import { type Answer, type AnswerSnapshot, type Entity, TesseraError } from "@tessera/client";
 import type { Item } from "../device/items.js";
 
-/** The part of an answer that a card needs. */
-export type CardAnswer = Pick<Answer, "requestId" | "snapshot" | "subscribe" | "cancel">;
+/** The part of an answer that the page needs. */
+export type CardAnswer = Pick<Answer, "requestId" | "snapshot" | "subscribe" | "cancel" | "undoable" | "undo">;
 
-/** A request and its answer. `on` is the item of a popup. */
+/** A message and its answer. `on` is the item of a popup. */
 export interface Asked {
   readonly id: string;
+  /** The id of the conversation; undefined for a popup. */
+  readonly conversation: string | undefined;
   readonly message: string;
   readonly on: { readonly entity: Entity; readonly item: Item } | undefined;
   readonly answer: CardAnswer;
 }
 
-/** A stored request: with the answer that the page has shown. */
+/** A stored message: with the answer that the page has shown. */
 export interface StoredCard {
   readonly message: string;
+  readonly conversation?: string;
   readonly on?: Asked["on"];
   readonly snapshot: AnswerSnapshot;
 }
 
-const MOST_STORED = 30;
+const MOST_STORED = 100;
 const SAVED_AFTER_MS = 250;
 
-/** Stores the cards of this tab, so that they are there after a reload. */
+/** Stores the messages and answers of this tab, so that they are there after a reload. */
 export class Cards {
   #cards: readonly Asked[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -33,7 +36,7 @@ export class Cards {
     private readonly key: string,
   ) {}
 
-  /** The stored cards, newest first. */
+  /** The stored messages, oldest first. */
   load(): readonly StoredCard[] {
     try {
       const stored: readonly StoredCard[] = JSON.parse(this.storage.getItem(this.key) ?? "[]");
@@ -43,7 +46,7 @@ export class Cards {
     }
   }
 
-  /** From now on, these are the cards. Their answers are stored while they grow. */
+  /** From now on, these are the messages. Their answers are stored while they grow. */
   follow = (cards: readonly Asked[]): void => {
     this.#cards = cards;
     for (const { answer } of cards) {
@@ -55,27 +58,42 @@ export class Cards {
     this.#later();
   };
 
-  /** Store the cards now, because the page is about to close. */
+  /** Store everything now, because the page is about to close. */
   save = (): void => {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const cards = this.#cards.slice(0, MOST_STORED).map(
-      ({ message, on, answer: { snapshot } }): StoredCard => ({
-        message,
-        ...(on === undefined ? {} : { on }),
-        // JSON.stringify leaves out the message of an Error.
-        snapshot: { ...snapshot, error: plain(snapshot.error) },
-      }),
-    );
-    try {
-      this.storage.setItem(this.key, JSON.stringify(cards));
-    } catch {
-      // The storage is full. The cards stay on the page, but a reload shows older ones.
+    // If the storage is full, the oldest ones are left out.
+    for (let most = MOST_STORED; most > 0; most = Math.floor(most / 2)) {
+      const cards = this.#cards.slice(-most).map(
+        ({ message, conversation, on, answer: { snapshot } }): StoredCard => ({
+          message,
+          ...(conversation === undefined ? {} : { conversation }),
+          ...(on === undefined ? {} : { on }),
+          // JSON.stringify leaves out the message of an Error.
+          snapshot: { ...snapshot, error: plain(snapshot.error) },
+        }),
+      );
+      try {
+        this.storage.setItem(this.key, JSON.stringify(cards));
+        return;
+      } catch {
+        // Try fewer.
+      }
     }
   };
 
+  /** Store nothing any more. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#cards = [];
+    this.#stopped = true;
+  }
+
+  #stopped = false;
+
   #later = (): void => {
-    this.#timer ??= setTimeout(this.save, SAVED_AFTER_MS);
+    if (!this.#stopped) this.#timer ??= setTimeout(this.save, SAVED_AFTER_MS);
   };
 }
 
@@ -86,7 +104,17 @@ export function finished(snapshot: AnswerSnapshot): CardAnswer {
     snapshot,
     subscribe: () => () => undefined,
     cancel: () => undefined,
+    undoable: 0,
+    undo: async () => ({ changes: [], failed: [] }),
   };
+}
+
+/** The text of an answer, for the clipboard and for the history of a conversation. */
+export function textOf({ blocks }: AnswerSnapshot): string {
+  return blocks
+    .map((block) => (block.type === "text" ? block.text : ""))
+    .filter(Boolean)
+    .join("\n\n");
 }
 
 function plain(error: TesseraError | null): TesseraError | null {

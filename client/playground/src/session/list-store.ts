@@ -1,10 +1,14 @@
-/** A list that components can watch. Each change creates a new `snapshot` array. */
-export class ListStore<Entry> {
-  #entries: readonly Entry[] = [];
+/** A value that components can watch. Each change sets a new `snapshot`. */
+export class Watched<Value> {
+  #value: Value;
   readonly #listeners = new Set<() => void>();
 
-  get snapshot(): readonly Entry[] {
-    return this.#entries;
+  constructor(value: Value) {
+    this.#value = value;
+  }
+
+  get snapshot(): Value {
+    return this.#value;
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -12,8 +16,15 @@ export class ListStore<Entry> {
     return () => this.#listeners.delete(listener);
   };
 
-  change(change: (entries: readonly Entry[]) => readonly Entry[]): void {
-    this.#entries = change(this.#entries);
+  change(change: (value: Value) => Value): void {
+    this.#value = change(this.#value);
     for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** A list that components can watch. */
+export class ListStore<Entry> extends Watched<readonly Entry[]> {
+  constructor() {
+    super([]);
   }
 }

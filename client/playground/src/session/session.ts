@@ -1,43 +1,88 @@
-import { type Change, connect, type Entity, rest, type Tessera } from "@tessera/client";
+import { type Change, connect, type Entity, rest, type Tessera, type TesseraErrorCode } from "@tessera/client";
 import { ApprovalQueue } from "@tessera/react";
-import type { Item } from "../device/items.js";
+import { type Item, nameOf } from "../device/items.js";
 import { sampleItems } from "../device/sample.js";
 import { Store } from "../device/store.js";
 import { toolsOver } from "../device/tools.js";
-import { type Account, conversationId, deviceId, type RestClient, storeAccount } from "./account.js";
-import { type Asked, type CardAnswer, Cards, finished } from "./cards.js";
+import { fill, type Words } from "../words/words.js";
+import {
+  type Account,
+  clearTab,
+  conversationId,
+  deviceId,
+  forgetAccount,
+  type RestClient,
+  sentence,
+  storeAccount,
+  storeConversationId,
+} from "./account.js";
+import { type Asked, type CardAnswer, Cards, finished, textOf } from "./cards.js";
 import { FrameLog } from "./frame-log.js";
-import { ListStore } from "./list-store.js";
+import { ListStore, Watched } from "./list-store.js";
+import { Threads } from "./threads.js";
 
-/** A notice for the person, such as a change on another device. */
+/** A notice for the person, such as a change on another device. `undo` reverts what it reports. */
 export interface Notice {
   readonly id: number;
   readonly text: string;
+  readonly undo: (() => void) | undefined;
+}
+
+interface Message {
+  /** The idempotency key: the server answers a repeated id with the answer that it has. */
+  readonly requestId?: string;
+  /** The messages that this one replaces. */
+  readonly instead?: readonly string[];
 }
 
 const MOST_NOTICES = 4;
+const MOST_HISTORY_CHARS = 60_000;
+const REPLACED = "tessera.replaced";
+/** With these codes the page can't know whether the server has the request, so it is sent again with its id. */
+const UNCERTAIN: ReadonlySet<TesseraErrorCode> = new Set<TesseraErrorCode>([
+  "offline",
+  "disconnected",
+  "connection_failed",
+  "closed",
+  "timeout",
+  "token_refused",
+  "token_unavailable",
+]);
 
-/** A signed-in device: its data, its connection, its requests and notices. Created once, outside of React. */
+/** A signed-in device: its data, its connection, its conversations and notices. Created once, outside of React. */
 export class Session {
   readonly store = new Store(sessionStorage, () => sampleItems(Date.now()));
   readonly approvals = new ApprovalQueue();
   readonly frames = new FrameLog();
+  /** All messages of this tab, oldest first. */
   readonly asked = new ListStore<Asked>();
   readonly notices = new ListStore<Notice>();
+  /** The id of the open conversation, and whether its messages are being read from the server. */
+  readonly conversation: Watched<{ readonly id: string; readonly loading: boolean }>;
+  readonly threads: Threads;
   readonly device = deviceId();
   readonly api: RestClient;
   readonly tessera: Tessera;
   readonly #cards: Cards;
+  #replaced: ReadonlySet<string> = readReplaced();
   #notices = 0;
+  #closed = false;
 
   constructor(
     readonly account: Account,
     url: string,
-    onRefused: () => void,
+    private readonly words: Words,
+    onEnded: () => void,
   ) {
+    const onRefused = (): void => {
+      if (!this.#closed) onEnded();
+    };
     const keep = (refreshToken: string | null): void => {
       if (refreshToken === null) onRefused();
-      else void tokens?.getToken().then((accessToken) => storeAccount({ ...account, accessToken, refreshToken }));
+      else
+        void tokens?.getToken().then((accessToken) => {
+          if (!this.#closed) storeAccount({ ...account, accessToken, refreshToken });
+        });
     };
     // Without a refresh token, the access token is valid for an hour. After that the person must sign in again.
     const stored = async (reason = "connect"): Promise<string> => {
@@ -49,6 +94,8 @@ export class Session {
     const tokens = hasLogin ? this.api.resumeLogin(account.refreshToken) : undefined;
     const getToken = tokens?.getToken ?? stored;
     this.#cards = new Cards(sessionStorage, `tessera.cards.${this.device}`);
+    this.conversation = new Watched({ id: conversationId(), loading: false });
+    this.threads = new Threads(this.api);
     this.tessera = connect({
       url,
       store: sessionStorage,
@@ -60,28 +107,122 @@ export class Session {
     });
     this.tessera.on("frame", this.frames.add);
     this.tessera.on("mutation", (change) => {
-      if (this.store.apply(change)) this.notice(`Another device ${PAST[change.op]} a ${change.entity}.`);
+      const name = this.#nameOf(change);
+      if (this.store.apply(change))
+        this.notice(fill(PAST(words)[change.op], { name: name ?? this.#nameOf(change) ?? "" }));
     });
-    this.tessera.on("resync", () =>
-      this.notice("This device was away for too long. Some changes of your other devices are missing here."),
-    );
+    this.tessera.on("resync", () => this.notice(words.resync));
     this.tessera.on("error", (error) => this.notice(error.message));
+    this.tessera.on("state", ({ name }) => {
+      if (name === "online") void this.threads.refresh();
+    });
     this.#restore();
     addEventListener("pagehide", this.#cards.save);
   }
 
-  /** Ask from the Home view. Without a connection the answer fails immediately. */
-  home(message: string): void {
-    this.#add(message, undefined, this.tessera.home(message, { conversationId: conversationId() }));
+  /** Send a message in the open conversation. Without a connection the answer fails immediately. */
+  home(message: string, { requestId, instead = [] }: Message = {}): void {
+    const gone = new Set(instead);
+    this.#replace(instead.filter((other) => other !== requestId));
+    const open = this.conversation.snapshot.id;
+    const before = this.asked.snapshot.filter((entry) => entry.conversation === open && !gone.has(entry.id));
+    // The server has the replaced messages in its own history of a conversation. So the page sends the history itself,
+    // and without any, it begins another conversation.
+    if (instead.length > 0 && before.length === 0 && requestId === undefined) this.begin();
+    const { id } = this.conversation.snapshot;
+    const edited = before.length > 0 && this.#replaced.size > 0;
+    const answer = this.tessera.home(message, {
+      conversationId: id,
+      ...(requestId === undefined ? {} : { requestId }),
+      ...(edited ? { history: history(before) } : {}),
+    });
+    this.#change((entries) => entries.filter((entry) => !gone.has(entry.id)));
+    this.#add({ message, conversation: id, on: undefined, answer });
   }
 
   /** Ask in a popup on `item`. */
-  popup(message: string, entity: Entity, item: Item): void {
-    this.#add(message, { entity, item }, this.tessera.popup(message, { type: entity, id: item.id }));
+  popup(message: string, entity: Entity, item: Item, requestId?: string): void {
+    const answer = this.tessera.popup(
+      message,
+      { type: entity, id: item.id },
+      requestId === undefined ? {} : { requestId },
+    );
+    this.#change((entries) => entries.filter(({ id }) => id !== requestId));
+    this.#add({ message, conversation: undefined, on: { entity, item }, answer });
+  }
+
+  /**
+   * Ask again. A request that may be on the server keeps its id, so that it never runs twice; one that the server has
+   * ended gets a new id.
+   */
+  retry(entry: Asked): void {
+    const { error } = entry.answer.snapshot;
+    const same = error !== null && UNCERTAIN.has(error.code);
+    const { on } = entry;
+    if (on !== undefined) {
+      if (!same) this.remove(entry.id);
+      this.popup(entry.message, on.entity, on.item, same ? entry.id : undefined);
+    } else {
+      this.home(entry.message, { instead: this.#from(entry), ...(same ? { requestId: entry.id } : {}) });
+    }
+  }
+
+  /** Replace a message, its answer and everything after it. */
+  resend(entry: Asked, message: string): void {
+    this.home(message, { instead: this.#from(entry) });
   }
 
   remove(id: string): void {
     this.#change((entries) => entries.filter((entry) => entry.id !== id));
+  }
+
+  /** Begin a conversation. Answers of the one that was open go on. */
+  begin(): void {
+    this.#open(crypto.randomUUID(), false);
+  }
+
+  /** Show a conversation: what this tab has of it, and what the server has. */
+  async open(id: string): Promise<void> {
+    this.#open(id, true);
+    try {
+      const exchanges = await this.threads.exchanges(id);
+      const known = new Set(this.asked.snapshot.map((entry) => entry.id));
+      const missing = exchanges
+        .filter(({ snapshot: { requestId } }) => !known.has(requestId) && !this.#replaced.has(requestId))
+        .map(({ message, snapshot }): Asked => {
+          const { requestId } = snapshot;
+          const running = snapshot.status === "running";
+          const answer = running ? this.tessera.request(requestId, { known: snapshot }) : finished(snapshot);
+          return { id: requestId, conversation: id, message, on: undefined, answer };
+        });
+      const order = new Map(exchanges.map(({ snapshot }, place) => [snapshot.requestId, place]));
+      const place = (entry: Asked) => order.get(entry.id) ?? order.size;
+      this.#change((entries) => {
+        const own = [...missing, ...entries.filter((entry) => entry.conversation === id)];
+        return [...entries.filter((entry) => entry.conversation !== id), ...own.sort((a, b) => place(a) - place(b))];
+      });
+    } catch (error) {
+      this.notice(sentence(error));
+    } finally {
+      this.conversation.change((open) => (open.id === id ? { id, loading: false } : open));
+    }
+  }
+
+  /** Forget a conversation on the server and here. */
+  async forgetThread(id: string): Promise<void> {
+    if (!(await this.threads.forget(id))) return;
+    this.#change((entries) => entries.filter((entry) => entry.conversation !== id));
+    if (this.conversation.snapshot.id === id) this.begin();
+  }
+
+  /** Cancel what runs in the open conversation. Returns whether something ran. */
+  stop(): boolean {
+    const { id } = this.conversation.snapshot;
+    const running = this.asked.snapshot.filter(
+      (entry) => entry.conversation === id && entry.answer.snapshot.status === "running",
+    );
+    for (const { answer } of running) answer.cancel();
+    return running.length > 0;
   }
 
   /** Send a change that the person made by hand to the other devices. Without a connection, it is sent later. */
@@ -89,13 +230,13 @@ export class Session {
     try {
       this.tessera.mutate(change);
     } catch {
-      this.notice("This browser's storage is full. The change stays on this device.");
+      this.notice(this.words.storageFull);
     }
   }
 
-  notice(text: string): void {
+  notice(text: string, undo?: () => void): void {
     this.#notices += 1;
-    const entry = { id: this.#notices, text };
+    const entry = { id: this.#notices, text, undo };
     this.notices.change((entries) => [...entries, entry].slice(-MOST_NOTICES));
   }
 
@@ -103,34 +244,106 @@ export class Session {
     this.notices.change((entries) => entries.filter((entry) => entry.id !== id));
   }
 
-  /** Close the connection. `forget`: also delete the answers of this tab. */
+  /** Close the connection. `forget`: also end the login and delete everything that this tab stores of the person. */
   close(forget: boolean): void {
+    this.#closed = true;
     removeEventListener("pagehide", this.#cards.save);
-    if (forget) this.#change(() => []);
-    this.#cards.save(); // before the running answers fail, so that they go on after the next sign-in
-    this.tessera.close();
+    if (forget) {
+      this.#cards.stop();
+      void this.api.account.logout().catch(() => undefined); // without a connection, the login ends by its age
+      this.tessera.close();
+      clearTab();
+    } else {
+      this.#cards.save(); // before the running answers fail, so that they go on after the next sign-in
+      this.#cards.stop();
+      this.tessera.close();
+      forgetAccount();
+    }
   }
 
-  /** Show the cards from before a reload. Running answers go on; the server sends what the page has missed. */
+  #open(id: string, loading: boolean): void {
+    storeConversationId(id);
+    this.conversation.change(() => ({ id, loading }));
+  }
+
+  /** The ids of `entry` and of the messages after it in its conversation. */
+  #from(entry: Asked): readonly string[] {
+    const own = this.asked.snapshot.filter(({ conversation }) => conversation === entry.conversation);
+    return own.slice(own.indexOf(entry)).map(({ id, answer }) => {
+      answer.cancel();
+      return id;
+    });
+  }
+
+  /** The server keeps replaced messages; this tab neither shows them nor sends them as history. */
+  #replace(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    this.#replaced = new Set([...this.#replaced, ...ids]);
+    sessionStorage.setItem(REPLACED, JSON.stringify([...this.#replaced]));
+  }
+
+  /** Show the messages from before a reload. Running answers go on; the server sends what the page has missed. */
   #restore(): void {
-    const cards = this.#cards.load().map(({ message, on, snapshot }): Asked => {
+    const cards = this.#cards.load().map(({ message, conversation, on, snapshot }): Asked => {
       const { requestId: id } = snapshot;
       const running = snapshot.status === "running";
       const answer = running ? this.tessera.request(id, { known: snapshot }) : finished(snapshot);
-      return { id, message, on, answer };
+      return { id, conversation, message, on, answer };
     });
     this.#change(() => cards);
+    for (const { answer } of cards) this.#whenEnded(answer);
   }
 
-  #add(message: string, on: Asked["on"], answer: CardAnswer): void {
-    const entry: Asked = { id: answer.requestId, message, on, answer };
-    this.#change((entries) => [entry, ...entries]);
+  #add(asked: Omit<Asked, "id">): void {
+    const entry: Asked = { id: asked.answer.requestId, ...asked };
+    this.#change((entries) => [...entries, entry]);
+    if (asked.conversation !== undefined) this.#whenEnded(asked.answer);
+  }
+
+  /** The list of conversations has an exchange as soon as its answer has ended. */
+  #whenEnded(answer: CardAnswer): void {
+    if (answer.snapshot.status !== "running") return;
+    const stop = answer.subscribe(() => {
+      if (answer.snapshot.status === "running") return;
+      stop();
+      void this.threads.refresh();
+    });
   }
 
   #change(change: (entries: readonly Asked[]) => readonly Asked[]): void {
     this.asked.change(change);
     this.#cards.follow(this.asked.snapshot);
   }
+
+  #nameOf({ entity, id }: Change): string | undefined {
+    const item = this.store.get(entity, id);
+    return item && nameOf(entity, item);
+  }
 }
 
-const PAST: Readonly<Record<Change["op"], string>> = { create: "created", update: "changed", delete: "deleted" };
+const PAST = (words: Words): Readonly<Record<Change["op"], string>> => ({
+  create: words.otherCreated,
+  update: words.otherUpdated,
+  delete: words.otherDeleted,
+});
+
+/** The conversation so far, with the newest messages if it is long. */
+function history(entries: readonly Asked[]) {
+  const messages: { role: "user" | "assistant"; content: string }[] = [];
+  let size = 0;
+  for (const { message, answer } of [...entries].reverse()) {
+    const said = textOf(answer.snapshot);
+    size += message.length + said.length;
+    if (size > MOST_HISTORY_CHARS) break;
+    if (said !== "") messages.unshift({ role: "user", content: message }, { role: "assistant", content: said });
+  }
+  return messages;
+}
+
+function readReplaced(): ReadonlySet<string> {
+  try {
+    return new Set<string>(JSON.parse(sessionStorage.getItem(REPLACED) ?? "[]"));
+  } catch {
+    return new Set();
+  }
+}

@@ -5,6 +5,8 @@ import { forgetDevice, NEW_DEVICE } from "../session/account.js";
 import type { Session } from "../session/session.js";
 import { describe } from "../session/states.js";
 import { chooseTheme, storedTheme, THEMES, type Theme } from "../session/theme.js";
+import { fill, useWords } from "../words/words.js";
+import type { Sheet } from "./Workspace.js";
 
 const REPLACED = 4510;
 
@@ -12,13 +14,22 @@ interface TopBarProps {
   readonly session: Session;
   readonly wording: Wording;
   readonly onSignOut: () => void;
+  readonly sheet: Sheet;
+  readonly onSheet: (sheet: Sheet) => void;
+  readonly drawer: boolean;
+  readonly onDrawer: (open: boolean) => void;
 }
 
-/** The account, the device id, the connection state and the actions of this device. */
-export function TopBar({ session, wording, onSignOut }: TopBarProps) {
+/** The connection state, the account and the actions of this device. */
+export function TopBar({ session, wording, onSignOut, sheet, onSheet, drawer, onDrawer }: TopBarProps) {
+  const words = useWords();
   const { tessera } = session;
   const subscribe = useCallback((listener: () => void) => tessera.on("state", listener), [tessera]);
   const state = useSyncExternalStore(subscribe, () => tessera.state);
+  const sheets = [
+    ["threads", words.conversations],
+    ["data", words.data],
+  ] as const;
   return (
     <header className="top-bar">
       <h1>
@@ -29,21 +40,66 @@ export function TopBar({ session, wording, onSignOut }: TopBarProps) {
       </span>
       {state.name === "waiting" || state.name === "closed" ? (
         <button type="button" onClick={() => (isReplaced(state) ? becomeAnother() : tessera.retry())}>
-          {isReplaced(state) ? "Use a new device id" : "Connect now"}
+          {isReplaced(state) ? words.newDeviceId : words.connectNow}
         </button>
       ) : null}
       <span className="spacer" />
-      <span className="muted" title={`Device ${session.device}`}>
-        {session.account.email} · device {session.device.slice(0, 4)}
-      </span>
-      <ThemeChoice />
-      <button type="button" onClick={() => window.open(`/${NEW_DEVICE}`, "_blank")}>
-        Open a second device
+      {sheets.map(([name, title]) => (
+        <button
+          key={name}
+          type="button"
+          className={`sheet-button sheet-${name}`}
+          aria-expanded={sheet === name}
+          onClick={() => onSheet(sheet === name ? undefined : name)}
+        >
+          {title}
+        </button>
+      ))}
+      <button type="button" aria-expanded={drawer} onClick={() => onDrawer(!drawer)}>
+        {words.inspector}
       </button>
-      <button type="button" onClick={onSignOut}>
-        Sign out
-      </button>
+      <AccountMenu session={session} onSignOut={onSignOut} />
     </header>
+  );
+}
+
+/** The account, the theme, a second device and signing out. */
+function AccountMenu({ session, onSignOut }: Pick<TopBarProps, "session" | "onSignOut">) {
+  const words = useWords();
+  const [leaving, setLeaving] = useState(false);
+  const { account, device, tessera } = session;
+  const unsent = tessera.unsentChanges;
+  const question =
+    account.guest === true
+      ? words.signOutGuest
+      : unsent > 0
+        ? fill(words.signOutUnsent, { count: unsent })
+        : words.signOutQuestion;
+  return (
+    <>
+      <ThemeChoice />
+      <button type="button" className="second" onClick={() => window.open(`/${NEW_DEVICE}`, "_blank")}>
+        {words.secondDevice}
+      </button>
+      <span className="muted account" title={`${account.email} · ${device}`}>
+        {account.guest === true ? words.guest : account.email}
+      </span>
+      {leaving ? (
+        <span className="leaving" role="alert">
+          {question}
+          <button type="button" className="danger" onClick={onSignOut}>
+            {words.signOut}
+          </button>
+          <button type="button" onClick={() => setLeaving(false)}>
+            {words.staySignedIn}
+          </button>
+        </span>
+      ) : (
+        <button type="button" onClick={() => setLeaving(true)}>
+          {words.signOut}
+        </button>
+      )}
+    </>
   );
 }
 
@@ -58,16 +114,17 @@ function becomeAnother(): void {
 }
 
 function ThemeChoice() {
+  const words = useWords();
   const [theme, setTheme] = useState(storedTheme);
   const choose = (chosen: Theme) => {
     setTheme(chosen);
     chooseTheme(chosen);
   };
   return (
-    <select aria-label="Theme" value={theme} onChange={(event) => choose(event.target.value as Theme)}>
+    <select aria-label={words.theme} value={theme} onChange={(event) => choose(event.target.value as Theme)}>
       {THEMES.map((name) => (
         <option key={name} value={name}>
-          {name}
+          {words.themes[name]}
         </option>
       ))}
     </select>

@@ -2,14 +2,17 @@ import type { Entity } from "@tessera/client";
 import { ApprovalDialog, BlockOptionsProvider, type Wording } from "@tessera/react";
 import { useCallback, useState, useSyncExternalStore } from "react";
 import { type Item, nameOf } from "../device/items.js";
+import { isDrawerOpen, storeDrawer } from "../session/drawer.js";
 import type { Session } from "../session/session.js";
+import { useWords } from "../words/words.js";
+import { ASK_FIELD, Conversation } from "./Conversation.js";
 import { DataPanel } from "./DataPanel.js";
-import { ASK_FIELD, Home } from "./Home.js";
 import { Inspector } from "./Inspector.js";
 import { MemoryPanel } from "./MemoryPanel.js";
 import { Notices } from "./Notices.js";
 import { Popup } from "./Popup.js";
 import { Tabs, tabId } from "./Tabs.js";
+import { ThreadPanel } from "./ThreadPanel.js";
 import { TopBar } from "./TopBar.js";
 
 /** The item of the open popup. */
@@ -18,22 +21,22 @@ export interface Opened {
   readonly id: string;
 }
 
-const SIDES = [
-  { name: "frames", title: "Frames" },
-  { name: "memory", title: "Memory" },
-] as const;
+/** On a narrow page, the panel that covers the conversation. */
+export type Sheet = "threads" | "data" | undefined;
 
 interface WorkspaceProps {
   readonly session: Session;
-  /** The sentences of the answers and of the approval question. The page itself is in English. */
+  /** The sentences of the answers and of the approval question. */
   readonly wording: Wording;
   readonly onSignOut: () => void;
 }
 
-/** A signed-in device: its data, the Home view, the frames and the memory. */
+/** A signed-in device: the conversations, the open one, the data, and a drawer with the frames and the memory. */
 export function Workspace({ session, wording, onSignOut }: WorkspaceProps) {
+  const words = useWords();
   const [opened, setOpened] = useState<Opened>();
-  const [side, setSide] = useState<"frames" | "memory">("frames");
+  const [drawer, setDrawer] = useState(isDrawerOpen);
+  const [sheet, setSheet] = useState<Sheet>();
   const items = useSyncExternalStore(session.store.subscribe, () => session.store.items);
   const projectName = useCallback(
     (id: string) => {
@@ -52,21 +55,27 @@ export function Workspace({ session, wording, onSignOut }: WorkspaceProps) {
   const open = useCallback((entity: Entity, { id }: { readonly id: string }) => setOpened({ entity, id }), []);
   const item: Item | undefined = opened && items[opened.entity].find(({ id }) => id === opened.id);
   return (
-    <BlockOptionsProvider wording={wording} projectName={projectName} onOpenItem={open}>
-      <div className="workspace">
+    <BlockOptionsProvider wording={wording} projectName={projectName} itemName={itemName} onOpenItem={open}>
+      <div className="workspace" data-drawer={drawer} data-sheet={sheet}>
         <a className="skip" href={`#${ASK_FIELD}`}>
-          Skip to the question
+          {words.skip}
         </a>
-        <TopBar session={session} wording={wording} onSignOut={onSignOut} />
-        {/* Before the data panel, so that asking comes first on a phone and for the keyboard. */}
-        <Home session={session} />
+        <TopBar
+          session={session}
+          wording={wording}
+          onSignOut={onSignOut}
+          sheet={sheet}
+          onSheet={setSheet}
+          drawer={drawer}
+          onDrawer={(now) => {
+            storeDrawer(now);
+            setDrawer(now);
+          }}
+        />
+        <ThreadPanel session={session} onChoose={() => setSheet(undefined)} />
+        <Conversation session={session} />
         <DataPanel session={session} items={items} onAsk={open} />
-        <aside className="side" aria-label="Frames and memory">
-          <Tabs label="Frames and memory" panel="side-panel" tabs={SIDES} chosen={side} onChoose={setSide} />
-          <div id="side-panel" role="tabpanel" aria-labelledby={tabId("side-panel", side)} className="side-panel">
-            {side === "frames" ? <Inspector log={session.frames} /> : <MemoryPanel session={session} />}
-          </div>
-        </aside>
+        {drawer ? <Drawer session={session} /> : null}
         {opened && item ? (
           <Popup
             key={`${opened.entity}-${opened.id}`}
@@ -80,5 +89,23 @@ export function Workspace({ session, wording, onSignOut }: WorkspaceProps) {
         <Notices notices={session.notices} onDismiss={(id) => session.dismiss(id)} />
       </div>
     </BlockOptionsProvider>
+  );
+}
+
+/** The frames of the device socket, and the person's memory on the server. */
+function Drawer({ session }: { readonly session: Session }) {
+  const words = useWords();
+  const [side, setSide] = useState<"frames" | "memory">("frames");
+  const sides = [
+    { name: "frames", title: words.frames },
+    { name: "memory", title: words.memory },
+  ] as const;
+  return (
+    <aside className="side" aria-label={words.framesAndMemory}>
+      <Tabs label={words.framesAndMemory} panel="side-panel" tabs={sides} chosen={side} onChoose={setSide} />
+      <div id="side-panel" role="tabpanel" aria-labelledby={tabId("side-panel", side)} className="side-panel">
+        {side === "frames" ? <Inspector log={session.frames} /> : <MemoryPanel session={session} />}
+      </div>
+    </aside>
   );
 }
