@@ -17,10 +17,11 @@ from demo.blocks import (
     text_block,
     timeline_block,
 )
-from demo.items import Item, Items, is_done, item_day, urgency
+from demo.items import Item, Items, is_done, item_day, title, urgency
+from demo.lookup import about, best, selected
 from demo.plan import CHANGING, change_tool, creation, entity_for, nothing_to_do, targets
 from demo.request import DemoRequest
-from demo.sentences import DISCLOSURE, HELP, bullets, changed, counted, failed, item_facts, names
+from demo.sentences import CANNOT, DISCLOSURE, HELP, bullets, changed, counted, failed, item_facts, names, picked
 from demo.wish import Wish
 
 _COMING_DAYS = 14
@@ -28,11 +29,12 @@ _COMING_DAYS = 14
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """The items that the answer is about. `label` describes them: `open `, `finished `."""
+    """The items that the answer is about, and what describes them: `open ` before the noun, ` in “Atlas”` behind it."""
 
     entity: str
     items: list[Item]
-    label: str
+    before: str
+    behind: str = ""
 
 
 def compose(wish: Wish, request: DemoRequest, items: Items, today: date) -> str:
@@ -40,7 +42,9 @@ def compose(wish: Wish, request: DemoRequest, items: Items, today: date) -> str:
     sentences, blocks, chosen = _answer(wish, request, items, today)
     if items.cut:
         sentences.append("(The tools returned only a part of your items.)")
-    text = " ".join([DISCLOSURE, *sentences])
+    # Once in a conversation, and whenever somebody asks.
+    introduced = bool(request.earlier) and wish.verb != "help"
+    text = " ".join(sentences if introduced else [DISCLOSURE, *sentences])
     if request.repair:
         return json.dumps(_again(request.repair, blocks), ensure_ascii=False)
     if request.wants_blocks:
@@ -68,11 +72,15 @@ def _answer(
     failures = [failed(result) for result in request.results if result.error is not None]
     if wish.verb == "help" or nothing_to_do(wish, request):
         return [HELP if wish.verb == "help" else f"I did not understand that. {HELP}"], [], None
+    if wish.question.outside:
+        return [CANNOT], [], None
     if wish.verb in CHANGING:
         return _changed(wish, request, items, entity, failures, today)
     opened = request.open_item
-    if wish.this and opened is not None and not any(items.by_entity.values()):
+    if wish.this and opened is not None and wish.entity is None and wish.span is None:
         return [item_facts(*opened, items, today), *failures], [], None
+    if wish.question.about is not None:
+        return _about(wish, items, failures, today)
     if entity not in items.by_entity:
         return failures or [_cannot(request, f"list {entity}s"), HELP], [], None
     chosen = _choose(wish, items, entity, today)
@@ -120,6 +128,20 @@ def _changed(
     return [f"What should I change in “{wish.name}”? I can set its day or its priority, or approve it."], [], None
 
 
+def _about(wish: Wish, items: Items, failures: list[str], today: date) -> tuple[list[str], list[Block], _Chosen | None]:
+    """What is known of the item that the question names."""
+    name = wish.question.about or ""
+    found = about(items, name, said=wish.question.said)
+    if not found:
+        return failures or [f"I found nothing about “{name}” in your tasks, projects, notes and checkpoints."], [], None
+    entity = found[0][0]
+    same = [item for kind, item in found if kind == entity]
+    if len(found) > 1:
+        listed = "; ".join(f"the {kind} “{title(item)}”" for kind, item in found[:5])
+        return [f"You may mean {listed}.", *failures], [entity_block(entity, same)], None
+    return [item_facts(entity, same[0], items, today), *failures], [entity_block(entity, same)], None
+
+
 def _choose(wish: Wish, items: Items, entity: str, today: date) -> _Chosen:
     found, label = items.of(entity), ""
     if entity == "task":
@@ -130,6 +152,7 @@ def _choose(wish: Wish, items: Items, entity: str, today: date) -> _Chosen:
                 f"{wish.priority}-priority ",
             )
         found = sorted(found, key=urgency)
+    found, before, behind = selected(wish.question, entity, found, items)
     span = wish.span
     if span is not None and entity != "project":
         # Open tasks from earlier days are also due today.
@@ -140,8 +163,8 @@ def _choose(wish: Wish, items: Items, entity: str, today: date) -> _Chosen:
             if span.covers(day := item_day(entity, item)) or (late and day is not None and day < today)
         ]
     if entity == "checkpoint":
-        found.sort(key=lambda item: item_day(entity, item) or date.max)
-    return _Chosen(entity, found, label)
+        found = sorted(found, key=lambda item: item_day(entity, item) or date.max)
+    return _Chosen(entity, best(wish.question, entity, found, items, today), label + before, behind)
 
 
 def _by_status(wish: Wish, tasks: list[Item]) -> tuple[list[Item], str]:
@@ -156,12 +179,14 @@ def _by_status(wish: Wish, tasks: list[Item]) -> tuple[list[Item], str]:
 
 def _summary(wish: Wish, chosen: _Chosen, items: Items, today: date) -> str:
     entity, found = chosen.entity, chosen.items
-    about = f" with “{wish.search}” in {'it' if len(found) == 1 else 'them'}" if wish.search else ""
+    if wish.question.pick is not None and len(found) == 1:
+        return picked(wish.question.pick, entity, found[0], items, today)
+    matching = f" with “{wish.search}” in {'it' if len(found) == 1 else 'them'}" if wish.search else ""
     when = f" for {wish.span.name}" if wish.span is not None else ""
     if wish.span is not None and wish.span.name == "overdue":
         when = f" that {'is' if len(found) == 1 else 'are'} overdue"
     text = "I am not sure what you mean, so I list your items; say “help” to see what I can do. " if wish.vague else ""
-    text += f"You have {counted(len(found), f'{chosen.label}{entity}')}{about}{when}"
+    text += f"You have {counted(len(found), f'{chosen.before}{entity}')}{chosen.behind}{matching}{when}"
     if entity == "task" and found and wish.span is not None and wish.span.name != "overdue":
         late = sum((day := item_day("task", item)) is not None and day < today for item in found)
         text += f", {late} of them overdue" if late else ""
@@ -169,7 +194,7 @@ def _summary(wish: Wish, chosen: _Chosen, items: Items, today: date) -> str:
     if wish.overview:
         others = [counted(len(items.of(other)), other) for other in items.by_entity if other != entity]
         text += f" There are also {', '.join(others)}." if others else ""
-    if entity == "project":
+    if entity == "project" and wish.question.state is None:
         done = sum(is_done(task) for task in items.of("task"))
         text += f" {done} of their {len(items.of('task'))} tasks are done." if items.of("task") else ""
     return text
@@ -195,7 +220,8 @@ def _blocks(wish: Wish, chosen: _Chosen, items: Items, today: date, *, repairing
 
 def _chart(wish: Wish, chosen: _Chosen, items: Items) -> Block:
     chart = wish.chart or "bar"
-    if chosen.entity == "project" and items.of("task"):
+    own = {str(project["id"]) for project in chosen.items}
+    if chosen.entity == "project" and any(str(task.get("projectId")) in own for task in items.of("task")):
         return progress_chart(chosen.items, chart)
     group = wish.group or ("priority" if wish.span is not None and not _is_long(wish) else None)
     if wish.group is None and (_is_long(wish) or chart in {"line", "area"}):

@@ -35,6 +35,8 @@ def entity_for(wish: Wish, request: DemoRequest) -> str:
         return wish.entity
     if request.open_item is not None:
         return request.open_item[0]
+    if wish.question.pick == "first" or wish.question.person is not None:
+        return "task"
     if wish.timeline:
         return "checkpoint"
     for tool in (*request.tools, *(result.tool for result in request.results)):
@@ -46,7 +48,7 @@ def entity_for(wish: Wish, request: DemoRequest) -> str:
 def next_calls(wish: Wish, request: DemoRequest, items: Items) -> tuple[Call, ...]:
     """The calls to make now, concurrently; none if it is time to answer. No tool is called twice."""
     entity = entity_for(wish, request)
-    if request.repair or nothing_to_do(wish, request) or wish.missing_day is not None:
+    if request.repair or nothing_to_do(wish, request) or wish.missing_day is not None or wish.question.outside:
         return ()
     if wish.verb == "help" or any(result.tool == change_tool(wish, request, entity) for result in request.results):
         return ()
@@ -94,12 +96,15 @@ def creation(wish: Wish, request: DemoRequest, items: Items, entity: str) -> tup
 
 def _reads(wish: Wish, request: DemoRequest, entity: str) -> list[Call]:
     if wish.this and request.open_item is not None and wish.entity is None and wish.span is None:
-        return []
+        return [Call("list_projects", {})] if request.open_item[1].get("projectId") else []
     facts = {"search": wish.search}
     own = f"list_{entity}s"
     calls = [Call(own, fill_arguments(request.tools.get(own, {}), facts))]
     wanted = () if wish.search else _ALSO_READ[entity]
-    if wish.overview or wish.group == "projectId":
+    asked = wish.question
+    if asked.where is not None and "project" not in wanted:
+        wanted = (*wanted, "project")
+    if wish.overview or wish.group == "projectId" or asked.about is not None:
         wanted = tuple(other for other in _ALSO_READ if other != entity)
     return [*calls, *(Call(f"list_{other}s", {}) for other in wanted)]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from demo.items import Item, Items, item_day, title
+from demo.items import Item, Items, is_done, item_day, title
+from demo.question import Pick
 from demo.request import ToolResult
 from demo.wish import Wish
 
@@ -17,6 +18,10 @@ HELP = (
     '"Create a task called Water the plants due tomorrow", "Finish the task Renew the domain", '
     '"Delete the task Renew the domain", or "Give me an overview". To use a real model instead of me, set '
     "TESSERA_MODEL_URL."
+)
+CANNOT = (
+    "I can't do that. I only read and change your tasks, projects, notes and checkpoints, by fixed rules. "
+    "Say “help” to see what I understand, or set TESSERA_MODEL_URL to use a language model."
 )
 _PAST = {
     "create": "created",
@@ -79,6 +84,16 @@ def item_facts(entity: str, item: Item, items: Items, today: date) -> str:
     if content := item.get("content") or item.get("description"):
         parts.append(str(content))
     return " ".join(parts)
+
+
+def picked(pick: Pick, entity: str, item: Item, items: Items, today: date) -> str:
+    """The sentence about the item that is first in the order that was asked for."""
+    if pick == "most":
+        own = sum(not is_done(task) for task in items.of("task") if str(task.get("projectId")) == str(item.get("id")))
+        return f"“{title(item)}” has the most open tasks: {own}."
+    order = {"first": "most urgent", "next": "next", "latest": "latest"}[pick]
+    content = f" {item['content']}" if pick == "latest" and item.get("content") else ""
+    return f"The {order} {entity} is “{title(item)}”{_when(item, entity, today)}.{content}"
 
 
 def _when(item: Item, entity: str, today: date) -> str:

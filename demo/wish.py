@@ -9,6 +9,7 @@ from datetime import date
 from typing import Literal
 
 from demo.dates import Span, find_day, find_span, missing_day
+from demo.question import NOTHING_ASKED, Question, read_question
 from person import UTC_CALENDAR, Calendar
 
 Verb = Literal["list", "create", "complete", "reopen", "delete", "change", "help"]
@@ -94,7 +95,7 @@ class Wish:
 
     `name` is the item to create or to find; `this` means the open item. `chart` is a chart type, `bar` by default;
     `group` is the field to count by. `missing_day` is a date to write that the calendar does not have. `broken` asks
-    for a chart that cannot be shown, to demonstrate a repair.
+    for a chart that cannot be shown, to demonstrate a repair. `question` is what a list is reduced to.
     """
 
     verb: Verb
@@ -115,6 +116,7 @@ class Wish:
     approve: bool
     broken: bool = False
     missing_day: str | None = None
+    question: Question = NOTHING_ASKED
 
     @property
     def place(self) -> int | None:
@@ -126,7 +128,8 @@ class Wish:
     def vague(self) -> bool:
         """Whether no word says what to list."""
         said = (self.entity, self.span, self.search, self.status, self.priority, self.chart, self.group)
-        return self.verb == "list" and not any((*said, self.table, self.timeline, self.overview))
+        shown = (self.table, self.timeline, self.overview, self.question.selects)
+        return self.verb == "list" and not any((*said, *shown))
 
 
 def read_wish(message: str, today: date, calendar: Calendar = UTC_CALENDAR) -> Wish:
@@ -139,6 +142,7 @@ def read_wish(message: str, today: date, calendar: Calendar = UTC_CALENDAR) -> W
     name = "" if verb in {"list", "help"} else _name(verb, text, found[1] if found else None)
     project = next((match[1].strip() for pattern in _PROJECTS if (match := pattern.search(text))), None)
     chart = _CHART.search(text)
+    search = _search(text) if verb == "list" else None
     return Wish(
         verb=verb,
         missing_day=missing_day(text) if verb in {"create", "change"} else None,
@@ -149,7 +153,8 @@ def read_wish(message: str, today: date, calendar: Calendar = UTC_CALENDAR) -> W
         priority=_priority(lowered),
         project=project,
         span=find_span(text, today, calendar),
-        search=_search(text) if verb == "list" else None,
+        search=search,
+        question=read_question(text) if verb == "list" and search is None else NOTHING_ASKED,
         status=_status(lowered),
         chart=(chart[1] or "bar").lower() if chart else None,
         table=bool(re.search(r"\btable\b|\blist\b.*\bcolumns?\b|\bspreadsheet\b", lowered)),
@@ -200,7 +205,11 @@ def _status(lowered: str) -> str | None:
         return "in_progress"
     if re.search(r"\b(?:done|completed|finished)\b", lowered):
         return "done"
-    return "open" if re.search(r"\b(?:open|unfinished|remaining|left|pending)\b", lowered) else None
+    return (
+        "open"
+        if re.search(r"\b(?:open|unfinished|remaining|left|pending|(?:have|has|needs?) to do)\b", lowered)
+        else None
+    )
 
 
 def _search(text: str) -> str | None:

@@ -32,6 +32,7 @@ from parser.blocks import (
 )
 from person import UTC_CALENDAR
 from streaming.answer import RejectedBlock
+from streaming.chat import Message
 
 # Friday.
 NOW_MS = 1_741_966_200_000
@@ -149,6 +150,7 @@ def talk(
     failing: Mapping[str, str] | None = None,
     scope: Scope | None = None,
     earlier: EarlierTurns | None = None,
+    history: Sequence[Message] = (),
     rounds: int = 4,
     rejected: Sequence[RejectedBlock] = (),
 ) -> Talk:
@@ -157,7 +159,9 @@ def talk(
     `failing` maps a tool to its error code. After the answer, the blocks in `rejected` are asked for again; the answer
     to that is returned.
     """
-    turn = Turn(message, mode, NoDevice(), scope=scope, now_ms=NOW_MS, earlier=earlier or EarlierTurns())
+    turn = Turn(
+        message, mode, NoDevice(), scope=scope, history=history, now_ms=NOW_MS, earlier=earlier or EarlierTurns()
+    )
     opening = opening_messages(agent, turn, AgentLimits())
     messages: list[dict[str, Any]] = [{"role": part.role, "content": part.content} for part in opening]
     metadata = answer_metadata(agent, turn)
@@ -204,7 +208,9 @@ def _run(reply: Reply, offered: Mapping[str, Any], data: Mapping[str, Any], fail
 def _result(name: str, arguments: dict[str, Any], data: Mapping[str, Any]) -> Any:
     verb, entity = name.split("_")
     if verb == "list":
-        return {"items": [with_local_times(item, UTC_CALENDAR) for item in data[entity.removesuffix("s")]]}
+        words = str(arguments.get("text") or "").casefold().split()
+        found = [item for item in data[entity.removesuffix("s")] if all(word in str(item).casefold() for word in words)]
+        return {"items": [with_local_times(item, UTC_CALENDAR) for item in found]}
     if verb == "create":
         return {"id": "new", **arguments}
     if verb == "delete":
