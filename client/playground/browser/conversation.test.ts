@@ -97,7 +97,7 @@ it("shows the steps, copies the answer, and undoes what the agent did", async ()
   await begin();
   const turn = await ask("Finish the task Renew the domain");
   await ended(turn);
-  expect(await turn.locator(".steps li").allTextContents()).toEqual(["Reading your tasks", "Changing your tasks"]);
+  expect(await turn.locator(".steps li").allTextContents()).toEqual(["Read your tasks", "Changed your tasks"]);
   await turn.getByRole("button", { name: "Copy", exact: true }).click();
   await turn.getByText("Copied").waitFor();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
@@ -342,6 +342,26 @@ it("holds 200 tasks, long words and a text from right to left", async () => {
       .evaluateAll((all) => all.filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth + 1).length);
     expect(wide).toBe(0);
   }
+});
+
+it("is in the person's language, also from right to left", async () => {
+  const arabic = await browser.newContext({ locale: "ar-EG", viewport: { width: 1280, height: 800 } });
+  arabic.setDefaultTimeout(20_000);
+  const other = await arabic.newPage();
+  await other.goto(server.url);
+  await other.getByRole("status").filter({ hasText: "متصل" }).waitFor();
+  expect(await other.evaluate(() => document.documentElement.dir)).toBe("rtl");
+  const list = await other.getByRole("navigation", { name: "المحادثات" }).boundingBox();
+  expect(list?.x).toBeGreaterThan(640);
+  await other.getByLabel("رسالة", { exact: true }).fill("What is overdue?");
+  await other.keyboard.press("Enter");
+  await ended(turns(other).last());
+  for (const width of [390, 1280]) {
+    await other.setViewportSize({ width, height: 844 });
+    expect(await other.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  }
+  expect(await seriousFindings(other)).toEqual([]);
+  await arabic.close();
 });
 
 it("loads little code before the first screen", async () => {

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 
-/** Takes pictures in the light and the dark theme, and saves them in the folder `TESSERA_SCREENSHOTS`. */
+/** Takes pictures and saves them as `NAME-light.png` or `NAME-dark.png` in the folder `TESSERA_SCREENSHOTS`. */
 export class Pictures {
   private constructor(private readonly folder: string) {}
 
@@ -12,27 +12,26 @@ export class Pictures {
     return folder ? new Pictures(folder) : undefined;
   }
 
-  async ofBlock(page: Page, name: string, block: Locator): Promise<void> {
-    await this.#both(page, name, (path) => block.screenshot({ path }));
-  }
-
   /** One picture, in the light theme. */
-  async inLight(page: Page, name: string, block: Locator): Promise<void> {
-    await mkdir(this.folder, { recursive: true });
-    await page.emulateMedia({ colorScheme: "light" });
-    await block.screenshot({ path: join(this.folder, `${name}.png`) });
+  async ofBlock(page: Page, name: string, block: Locator): Promise<void> {
+    await this.#take(page, "light", (path) => block.screenshot({ path }), name);
   }
 
+  /** The page in the light theme. */
   async ofPage(page: Page, name: string): Promise<void> {
-    await this.#both(page, name, (path) => page.screenshot({ path }));
+    await this.#take(page, "light", (path) => page.screenshot({ path }), name);
   }
 
-  async #both(page: Page, name: string, take: (path: string) => Promise<unknown>): Promise<void> {
+  /** The page in both themes. */
+  async ofThemes(page: Page, name: string): Promise<void> {
+    await this.#take(page, "dark", (path) => page.screenshot({ path }), name);
+    await this.#take(page, "light", (path) => page.screenshot({ path }), name);
+  }
+
+  async #take(page: Page, colorScheme: "light" | "dark", take: (path: string) => Promise<unknown>, name: string) {
     await mkdir(this.folder, { recursive: true });
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      await take(join(this.folder, `${name}-${colorScheme}.png`));
-    }
+    await page.emulateMedia({ colorScheme });
+    await take(join(this.folder, `${name}-${colorScheme}.png`));
     await page.emulateMedia({ colorScheme: "light" });
   }
 }

@@ -44,6 +44,6 @@ it.each(ZONES)("shows one task on one day in %s", async (timezoneId, due) => {
   const time = card.locator(".tsr-entity time");
   expect(await time.getAttribute("datetime")).toBe("2030-03-09");
   expect(await time.textContent()).toBe(due);
-  await pictures?.inLight(page, `day-${timezoneId.split("/")[1]?.toLowerCase().replace("_", "-")}`, card);
+  await pictures?.ofBlock(page, `day-${timezoneId.split("/")[1]?.toLowerCase().replace("_", "-")}`, card);
   await context.close();
 });

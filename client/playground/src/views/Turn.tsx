@@ -84,15 +84,19 @@ interface StepsProps {
   readonly wording: Wording;
 }
 
-/** What the agent did on this device, one line for equal calls. */
+/** What the agent has done on this device, one entry for equal calls. */
 function Steps({ tools, running, words, wording }: StepsProps) {
   const lines = new Map<string, AnswerTool>();
-  for (const tool of tools) lines.set(`${tool.verb} ${tool.entity}`, tool);
+  for (const tool of tools) {
+    // AnswerView itself says what runs or waits.
+    const pending = tool.state === "started" || tool.state === "waiting_for_approval";
+    if (!(running && pending)) lines.set(`${tool.verb} ${tool.entity}`, tool);
+  }
   if (lines.size === 0) return null;
   return (
     <ol className="steps">
       {[...lines].map(([key, tool]) => (
-        <li key={key} data-state={tool.state} data-running={running && tool.state === "started"}>
+        <li key={key} data-state={tool.state}>
           {stepOf(tool, words, wording)}
         </li>
       ))}
@@ -103,7 +107,6 @@ function Steps({ tools, running, words, wording }: StepsProps) {
 function stepOf({ verb, entity, tool, state, code }: AnswerTool, words: Words, wording: Wording): string {
   const what = entity === null ? tool : words.entities[entity as Entity];
   const text = verb === null ? tool : fill(words.steps[verb], { what });
-  if (state === "waiting_for_approval") return `${text} · ${words.steps.waiting}`;
   if (state !== "failed") return text;
   if (code === "denied") return `${text} · ${words.steps.denied}`;
   if (code === "edited") return `${text} · ${words.steps.edited}`;
