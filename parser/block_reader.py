@@ -27,7 +27,7 @@ from parser.limits import Limits
 from parser.plain_json import plain_object
 from parser.prose import beside
 from parser.repair import is_cut, repaired
-from parser.vocabulary import CANONICAL, FIELDS, SIGNS
+from parser.vocabulary import CANONICAL, FIELDS, SIGNS, folded
 from parser.yajl import DECODE_ERRORS, Decoder
 
 _MODELS: Mapping[BlockType, type[Block]] = {
@@ -75,7 +75,7 @@ def strict_block(kind: BlockType, source: str, limits: Limits) -> Block | None:
     ):
         return None
     model = _MODELS[kind] if value.get("from") is None else _BOUND.get(kind, _MODELS[kind])
-    if not value.keys() <= _PLACES[model] and _beside(model, value):
+    if not value.keys() <= _PLACES[model] and ("type" not in value or _beside(model, value)):
         return None
     try:
         return model.model_validate(value)
@@ -142,6 +142,9 @@ def _lenient(kind: BlockType, source: str, value: Any, fault: Fault, limits: Lim
         if value is None:
             return fault
         repairs.append(Repair.CLOSERS if fault.reason is RejectReason.UNFINISHED else Repair.SYNTAX)
+    if (named := folded(value)) is not value:
+        value = named
+        repairs.append(Repair.MEMBER_NAME)
     if (over := _past_a_limit(value, source, limits)) is not None:
         return over
     members = coerced(kind, value, repairs)

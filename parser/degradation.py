@@ -19,7 +19,7 @@ from parser.blocks import BlockType, TableBlock
 from parser.lenient_reader import read_leniently
 from parser.prose import remarks
 from parser.repair import is_cut, repaired, written_numbers
-from parser.vocabulary import ANSWER_KEYS
+from parser.vocabulary import ANSWER_KEYS, folded
 
 _LAST_WHOLE = re.compile(r"[}\]](?=[^}\]]*\Z)")
 _KINDS = frozenset((BlockType.CHART, BlockType.TABLE, BlockType.TIMELINE, BlockType.ENTITY_REF))
@@ -102,12 +102,12 @@ def _members(source: str, *, as_text: bool) -> Mapping[str, Any]:
     members = repaired(source)
     if members is None:
         read = read_leniently(source)
-        return read if isinstance(read, dict) else {}
+        return folded(read) if isinstance(read, dict) else {}
     written = written_numbers(source)
     if not as_text:
         written = {number: digits for number, digits in written.items() if Decimal(repr(number)) != Decimal(digits)}
     exact = _spelled(members, written)
-    return exact if isinstance(exact, dict) else {}
+    return folded(exact) if isinstance(exact, dict) else {}
 
 
 def _spelled(value: Any, written: Mapping[float, str]) -> Any:

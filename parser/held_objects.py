@@ -18,6 +18,7 @@ from parser.states import TRANSITIONS, FastPath, Signal, State
 from parser.strings import TextReader
 from parser.structure import Structure
 from parser.surrogates import SurrogateMender
+from parser.vocabulary import folded
 from parser.wrappers import ends_in_null, lone_text, loses_text, texts, texts_above, untyped
 from parser.yajl import DECODE_ERRORS, Decoder
 
@@ -261,6 +262,7 @@ class HeldObjects(FastPath):
                 self._spend(source)
         if not isinstance(value, dict):
             return False
+        value = folded(value)
         kind = self._scanner.type
         if kind is None and self._origin is State.PROSE:
             return False
@@ -310,7 +312,7 @@ class HeldObjects(FastPath):
                 return f"{source}\n\n"
         if not isinstance(members, dict):
             return ""
-        text = members_before(members)
+        text = members_before(folded(members))
         return f"{text}\n\n" if text else ""
 
     def _inner_begins(self, prefix: str) -> None:

@@ -8,7 +8,7 @@ from enum import Enum
 
 from parser.blocks import BlockType
 from parser.strings import unescaped
-from parser.vocabulary import CONTENT_KEYS, NOT_WRAPPERS, SIGNS, block_type
+from parser.vocabulary import CONTENT_KEYS, NOT_WRAPPERS, SIGNS, block_type, canonical_key
 
 _SKIP = re.compile(r"[^\"'{}\[\],:]*")
 _IN_STRING = {quote: re.compile(rf"[^{quote}\\]*") for quote in "\"'"}
@@ -141,7 +141,7 @@ class ObjectScanner:
                 return end + 1, Found.END
         elif frame is not None and frame.bracket == "{":
             if character == ":" and frame.wants_key:
-                frame.key = unescaped("".join(self._word))
+                frame.key = canonical_key(unescaped("".join(self._word)))
                 frame.wants_key = False
                 self._word = []
                 if frame.key in _ALL_SIGNS:

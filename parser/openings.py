@@ -20,11 +20,12 @@ from parser.heads import (
 from parser.held_objects import HeldObjects
 from parser.limits import Limits
 from parser.object_scanner import ObjectScanner
+from parser.plain_texts import STRING, STRING_PREFIX, STRINGS, STRINGS_PREFIX, plain_text
 from parser.states import Signal, State
 from parser.strings import EncodedAnswer, TextReader
 from parser.structure import Structure
 from parser.typographic import TYPOGRAPHIC_PREFIX, TYPOGRAPHIC_START, StraightQuotes
-from parser.vocabulary import FENCES, block_type, known_key
+from parser.vocabulary import FENCES, begins_block, block_type, canonical_key, unquoted
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _OPENER = re.compile(r"[\[{`~]")
@@ -38,14 +39,13 @@ _FENCE_PREFIX = re.compile(r"(?:`+|~+|(?:`{3,}|~{3,})[^\n`]*)\Z")
 _MARKS = re.compile(r"`+|~+")
 _CODE_SPAN = re.compile(r"(`{1,2})[\[{][^`\n]*\1(?!`)")
 _CODE_SPAN_PREFIX = re.compile(r"`{1,2}[\[{][^`\n]*`?\Z")
-_EMPTY_ARRAY = re.compile(r"\[[ \t\r\n]*\][ \t\r\n]*\Z")
+_EMPTY_OBJECT = re.compile(r"\{[ \t\r\n]*\}[ \t\r\n]*\Z")
 # The answer as one JSON string: a quote, brackets, and an escaped quote.
 _ENCODED = re.compile(r'"(?:[ \t]|\\[nrt])*[\[{](?:[ \t\[{]|\\[nrt])*\\"')
 _ENCODED_PREFIX = re.compile(r'"(?:[ \t]|\\[nrt])*(?:[\[{](?:[ \t\[{]|\\[nrt])*)?\\?\Z')
 # The answer as one JSON string of prose: a quote, and an escaped quote or line break before the next quote. A path such
 # as `C:\new` is not a line break.
 _ENCODED_TEXT = re.compile(r'"(?:[^"\\\r\n]|\\[^"nrt\r\n]|\\[nrt](?=[a-z]))*+(?:\\"|\\[nrt][^a-z])')
-_ENCODED_TEXT_PREFIX = re.compile(r'"(?:[^"\\\r\n]|\\[^"nrt\r\n]|\\[nrt](?=[a-z]))*+(?:\\[nrt]?)?\Z')
 
 
 class Openings(HeldObjects):
@@ -81,10 +81,11 @@ class Openings(HeldObjects):
                 self._text = self._encoded.decode(text[position + 1 :], last=self._last)
                 self._base += position + 1
                 return 0
-            if self._may_wait(position) and (
-                _ENCODED_PREFIX.match(text, position) or _ENCODED_TEXT_PREFIX.match(text, position)
-            ):
-                return self._stall(position)
+            if self._may_wait(position):
+                if _ENCODED_PREFIX.match(text, position) or STRING_PREFIX.match(text, position):
+                    return self._stall(position)
+            elif self._last and STRING.match(text, position):
+                return self._plain_text(position)
         self._go(Signal.WORDS)
         return position
 
@@ -187,9 +188,14 @@ class Openings(HeldObjects):
         if brace == len(text):
             return self._stall(start) if waits else self._give_back(start, brace)
         if text[brace] != "{" or brace >= most:
-            if start == position and self._state is State.START and _EMPTY_ARRAY.match(text, start):
-                return self._stall(start) if waits else len(text)
+            if start == position and self._state is State.START:
+                if waits and STRINGS_PREFIX.match(text, start):
+                    return self._stall(start)
+                if self._last and STRINGS.match(text, start):
+                    return self._plain_text(start)
             return self._give_back(start, max(brace, start + 1))
+        if self._state is State.START and start == position == brace and _EMPTY_OBJECT.match(text, start):
+            return self._stall(start) if waits else len(text)
         typographic = TYPOGRAPHIC_START.match(text, brace)
         if typographic and self._may_be_block(typographic["key"] or "type"):
             self._straighten(brace)
@@ -201,12 +207,18 @@ class Openings(HeldObjects):
             if key is None and waits and KEY_PREFIX.match(text, brace):
                 return self._stall(start)
             return self._give_back(start, brace + 1)
-        if self._state is State.PROSE and not known_key(key["key"]):
+        if self._state is State.PROSE and not begins_block(key["key"]):
             return self._give_back(start, brace + 1)
         return self._object_opens(start, brace, waits=waits)
 
+    def _plain_text(self, position: int) -> int:
+        """The answer is one JSON string, or an array of strings, and nothing else."""
+        self._go(Signal.WORDS)
+        self._write_prose(plain_text(self._text[position:]))
+        return len(self._text)
+
     def _may_be_block(self, key: str) -> bool:
-        return key == "type" if self._state is State.PROSE else known_key(key)
+        return canonical_key(unquoted(key)) == "type" if self._state is State.PROSE else begins_block(key)
 
     def _straighten(self, brace: int) -> None:
         """Give the object at `brace`, whose quotes are typographic, straight quotes."""

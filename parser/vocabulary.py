@@ -202,6 +202,33 @@ def known_key(quoted: str) -> bool:
     return unquoted(quoted) in _KNOWN_KEYS
 
 
+_ANY_CASE: Mapping[str, str] = MappingProxyType(
+    {
+        key.lower(): key
+        for keys in (FIELDS, HEADING_KEYS, _KNOWN_KEYS, *MEMBERS.values())  # the canonical names come last
+        for key in sorted(keys)
+    }
+)
+
+
+def canonical_key(key: str) -> str:
+    """The member that `key` means: in any letter case, a known member; else `key` itself."""
+    return key if key in _KNOWN_KEYS else _ANY_CASE.get(key.lower(), key)
+
+
+def folded(members: Mapping[str, _V]) -> Mapping[str, _V]:
+    """The members with the known ones in their canonical letter case. A member that has both keeps both."""
+    names = {key: name for key in members if (name := canonical_key(key)) != key and name not in members}
+    if not names or len(set(names.values())) < len(names):
+        return members
+    return {names.get(key, key): value for key, value in members.items()}
+
+
+def begins_block(quoted: str) -> bool:
+    """Whether a key in any letter case, written with its quotes, may be the first one of a block or a wrapper."""
+    return canonical_key(unquoted(quoted)) in _KNOWN_KEYS
+
+
 def unquoted(source: str) -> str:
     """The string that a key is, written in double quotes, in single ones or in none."""
     if source[:1] == '"':

@@ -19,6 +19,8 @@ from parser.vocabulary import (
     METADATA_KEYS,
     TEXT_KEYS,
     UNTYPED,
+    canonical_key,
+    folded,
     is_list,
 )
 
@@ -56,7 +58,7 @@ def texts(value: Mapping[str, Any], kind: BlockType | None, source: str) -> list
 def lone_text(source: str) -> dict[str, str] | None:
     """The one member of a wrapper of text whose quotes are not escaped; None if `source` may be anything else."""
     match = _LONE.fullmatch(source)
-    if match is None or match["key"] not in ANSWER_KEYS or _MEMBER.search(match["text"]):
+    if match is None or canonical_key(match["key"]) not in ANSWER_KEYS or _MEMBER.search(match["text"]):
         return None
     return {match["key"]: unescaped(match["text"])}
 
@@ -97,7 +99,8 @@ def ends_in_null(value: Any) -> bool:
 
 def _own_texts(value: Mapping[str, Any]) -> list[str]:
     """The texts for a person among the members of a wrapper."""
-    return [*headings(value), *prose(without_headings(value), of_text=False)]
+    named = folded(value)
+    return [*headings(named), *prose(without_headings(named), of_text=False)]
 
 
 def untyped(value: Mapping[str, Any]) -> BlockType | None:
@@ -110,7 +113,7 @@ def untyped(value: Mapping[str, Any]) -> BlockType | None:
 def _content(value: Mapping[str, Any], source: str) -> list[str] | None:
     """The content of a text block with its title before it, then one text for each other member for the person."""
     written = as_written(source)
-    members: Mapping[str, Any] = written if isinstance(written, dict) else value
+    members: Mapping[str, Any] = folded(written) if isinstance(written, dict) else value
     for key in (*CONTENT_KEYS, *LIST_KEYS):
         content = _main(members, key, source)
         if content is not None:
@@ -141,7 +144,7 @@ def _main(members: Mapping[str, Any], key: str, source: str) -> str | None:
 
 def _number(key: str, number: float, source: str) -> str:
     """A number that is the content of a text, with the digits that the model wrote."""
-    written = re.search(rf"\b{key}[\"']?\s*:\s*(-?[0-9][0-9.eE+-]*)", source)
+    written = re.search(rf"\b{key}[\"']?\s*:\s*(-?[0-9][0-9.eE+-]*)", source, re.IGNORECASE)
     try:
         return written[1] if written is not None and float(written[1]) == number else str(number)
     except ValueError:
@@ -164,7 +167,7 @@ def _wrapped(value: Mapping[str, Any], depth: int) -> list[str] | None:
         for one in item if isinstance(item, list) else [item]:
             inner = [] if one in _NOTHING else [one] if isinstance(one, str) and key in _TEXT_LISTS else None
             if isinstance(one, dict) and one:
-                inner = _wrapped(one, depth + 1)
+                inner = _wrapped(folded(one), depth + 1)
             if inner is None:
                 return None
             found += inner

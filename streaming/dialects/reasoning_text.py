@@ -51,8 +51,11 @@ _LIKELY: Final = (
 )
 # Many answers begin with the same letters, so one letter alone is not held back for these.
 _LIKELY_WORDS: Final = ("alright", "all right,", "first,", "so,", "so the ")
-_FIRST_WORDS: Final = (*_CERTAIN, *_LIKELY)
+# Many answers begin with these too, so no more than one sentence is held back.
+_PERHAPS: Final = ("i look", "i check", "i think", "i want", "i will", "i'll", "i see", "now ", "user ")
+_FIRST_WORDS: Final = (*_CERTAIN, *_LIKELY, *_PERHAPS)
 _HELD_CHARS: Final = 400
+_SENTENCE_CHARS: Final = 120
 _WHITE_CHARS: Final = 200
 _MAX_HEADER_CHARS: Final = 400
 _TAIL_CHARS: Final = 64
@@ -215,6 +218,9 @@ class ReasoningText:
             return True
         if self._habit.unopened is None and words.startswith((*_LIKELY, *_LIKELY_WORDS)):
             self._bound = _HELD_CHARS
+            return True
+        if self._habit.unopened is None and words.startswith(_PERHAPS):
+            self._bound = _SENTENCE_CHARS
             return True
         first_words = _FIRST_WORDS if len(words) == 1 else (*_FIRST_WORDS, *_LIKELY_WORDS)
         if any(first.startswith(words) for first in first_words):

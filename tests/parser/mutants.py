@@ -64,7 +64,7 @@ MUTANTS = (
     ("held_objects.py", "self._layers += path[1:] if in_tail else path", "self._layers += path"),
     ("held_objects.py", 'value = repaired("{" + source, MOST_WORK - self.repair_work)', "value = {}"),
     ("openings.py", 'self._fence = ""\n            self._in_prose = False', "self._in_prose = False"),
-    ("openings.py", 'if self._state is State.PROSE and not known_key(key["key"]):', "if False:"),
+    ("openings.py", 'if self._state is State.PROSE and not begins_block(key["key"]):', "if False:"),
     ("openings.py", "most = start + self._limits.lookahead_chars", "most = start + self._limits.lookahead_chars + 1"),
     (
         "block_parser.py",
@@ -109,7 +109,11 @@ MUTANTS = (
     ("typographic.py", "return True if last else None", "return True"),
     ("typographic.py", "if self._depth == 0:", "if False:"),
     ("typographic.py", "if text[at] not in self._string:", "if False:"),
-    ("openings.py", 'return key == "type" if self._state is State.PROSE else known_key(key)', "return known_key(key)"),
+    (
+        "openings.py",
+        'return canonical_key(unquoted(key)) == "type" if self._state is State.PROSE else begins_block(key)',
+        "return begins_block(key)",
+    ),
     ("openings.py", 'return fence.end() + len(fence["fence"])  # nothing is in it', "pass"),
     ("lenient_reader.py", "return number if str(number) == written else written", "return number"),
     ("lenient_reader.py", "self._end += 1  # a colon", "pass  # a colon"),

@@ -308,6 +308,20 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         'So:\n```json\n{"a": 1}\n```\n[{"type":"text","content":"b"}]',
         ['So:\n```json\n{"a": 1}\n```\n', "b"],
     ),
+    # any letter case, and an answer that is only strings
+    "a type in capitals": ('{"TYPE":"TEXT"}', []),
+    "a text in capitals": ('[{"TYPE":"TEXT","CONTENT":"hello"}]', ["hello"]),
+    "members in title case": ('{"Type":"Text","Title":"T","Content":"x"}', ["## T\n\nx"]),
+    "a table in capitals": ('{"TYPE":"TABLE","HEADERS":["a"],"ROWS":[["x"]]}', [TABLE]),
+    "a wrapper in capitals": ('{"ANSWER":"hi"}', ["hi"]),
+    "a key in two letter cases": ('{"type":"text","content":"a","Content":"b"}', ["a", "Content: b"]),
+    "a path as a JSON string": (r'"C:\new"', [r"C:\new"]),
+    "a JSON string with a broken escape": (r'"bad \q"', [r"bad \q"]),
+    "a JSON string with an escape": (r'"caf\u00e9"', ["café"]),
+    "an array of strings": (r'["a b", "C:\new"]', ["- a b\n- C:\\new"]),
+    "an array of numbers": ("[1, 2]", ["[1, 2]"]),
+    "an array of strings in prose": ('["a"] is a list', ['["a"] is a list']),
+    "an empty object": ("{}", []),
 }
 
 

@@ -55,6 +55,10 @@ CASES = [
     # Without an opening tag.
     ("The user wants tasks.\n</think>\n\n" + BLOCKS, "The user wants tasks.\n", BLOCKS),
     (LONG + "</think>" + BLOCKS, LONG, BLOCKS),
+    ("I look.\n</think>The answer", "I look.\n", "The answer"),
+    ("I'll list the tasks.</think>" + BLOCKS, "I'll list the tasks.", BLOCKS),
+    ("I see two tasks" + ", and more" * 12 + ".", "", None),
+    ("Now you have two.", "", None),
     ("Okay, the user asks for tasks.</think>Two.", "Okay, the user asks for tasks.", "Two."),
     ("I need to list tasks.</think>" + BLOCKS, "I need to list tasks.", BLOCKS),
     ("用户想要任务。</think>两个。", "用户想要任务。", "两个。"),
