@@ -39,13 +39,13 @@ class Found:
     """Whether the person has stated something else since."""
 
     def contents(self) -> dict[str, str]:
-        """The text for a model's prompt, by the side that said it, with what was said before and after it."""
+        """The text for a model's prompt, by the side that said it, with summaries of the exchanges around it."""
         if self.message is None or self.answer is None:
             said = {"text": self.text}
         else:
             said = {"person_said": self.message, "assistant_answered": self.answer}
-        said["said_before"] = self.before[1] if self.before is not None else ""
-        said["said_after"] = self.after[1] if self.after is not None else ""
+        said["exchange_before"] = self.before[1] if self.before is not None else ""
+        said["exchange_after"] = self.after[1] if self.after is not None else ""
         said["note"] = "The person has stated something else since." if self.superseded else ""
         return {name: text for name, text in said.items() if text}
 

@@ -81,7 +81,7 @@ async def test_two_memories_of_a_conversation_and_what_was_said_beside_them(pool
     assert "Ben paid in cash." in beside
     assert not beside & {found.text for found in river}
     shown = recalled.prompt()["memories"]
-    assert any("Ben paid in cash." in (memory.get("said_before"), memory.get("said_after")) for memory in shown)
+    assert any("Ben paid in cash." in (memory.get("exchange_before"), memory.get("exchange_after")) for memory in shown)
     assert "Ben paid in cash." in recalled.texts()
 
 
