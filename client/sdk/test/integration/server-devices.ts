@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { type ConnectOptions, connect, type Login, rest, type Tessera } from "../../src/index.js";
+import { type ConnectOptions, connect, type Login, rest, type Tessera, TesseraError } from "../../src/index.js";
 import type { RunningServer } from "./server.js";
 import { sampleStore } from "./store.js";
 
@@ -21,7 +22,17 @@ export class ServerDevices {
 
   async account(): Promise<Login & { email: string }> {
     const email = `${randomUUID()}@example.com`;
-    return { email, ...(await rest({ baseUrl: this.server.restUrl }).register(email, PASSWORD)) };
+    for (;;) {
+      try {
+        return { email, ...(await rest({ baseUrl: this.server.restUrl }).register(email, PASSWORD)) };
+      } catch (error) {
+        // All accounts of the tests come from one address, and a fast machine makes more than it may in a second.
+        if (!(error instanceof TesseraError && error.status === 429)) {
+          throw error;
+        }
+        await setTimeout(1000);
+      }
+    }
   }
 
   /** A device with the sample items, not yet connected. */
