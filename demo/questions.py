@@ -1,4 +1,4 @@
-"""The most natural questions about the playground's sample data, with what a right answer says.
+"""The most natural questions about the playground's sample data, each with words of a right answer.
 
 A test asks each of them. Dates are relative to a Friday, as the sample data is.
 """

@@ -25,7 +25,7 @@ class Configuration:
     def read(cls, text: str) -> Configuration:
         """A configuration from "session_weight=0,coverage=0.15"; names are fields of `Ranking` and `Floor`.
 
-        Raises `ValueError` for another name or a value that is no number.
+        Raises `ValueError` for another name or a value that is not a number.
         """
         made = cls()
         for pair in filter(None, text.split(",")):
@@ -36,7 +36,7 @@ class Configuration:
             elif name in {one.name for one in fields(Floor)}:
                 made = replace(made, floor=replace(made.floor or Floor(), **{name: float(value)}))
             else:
-                raise ValueError(f"{name} is no setting of the ranking or of the floor")
+                raise ValueError(f"{name} is not a setting of the ranking or of the floor")
         return made
 
 

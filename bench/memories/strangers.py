@@ -31,7 +31,7 @@ async def ask_strangers(
     ranking: Ranking | None = None,
     floor: Floor | None = None,
 ) -> list[FalseRecalls | None]:
-    """For each person, the recalls by the questions about the next person; None: nobody else has questions."""
+    """For each person, the recalls by the questions about the next person; None: no other person has questions."""
     found = []
     for number, (written, own) in enumerate(people):
         known = {query.text for query in own}

@@ -39,7 +39,7 @@ class DocumentTerms:
 
 @dataclass(frozen=True, slots=True)
 class AskedTerms:
-    """The terms of a question. `words` has the number of the word that each term stands for."""
+    """The terms of a question. `words` has the number of the word that each term was made from."""
 
     terms: tuple[bytes, ...] = ()
     words: tuple[int, ...] = ()

@@ -75,7 +75,7 @@ class Cipher:
         return self.seal_bytes(purpose, text.encode(), revision)
 
     def seal_bytes(self, purpose: Purpose, value: bytes, revision: int = 0) -> bytes:
-        """Like `seal`, for bytes that are no JSON."""
+        """Like `seal`, for bytes that are not JSON."""
         header = _HEADER.pack(_VERSION, revision)
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return header + nonce + self._column(purpose).encrypt(nonce, value, self._bound_to(purpose, header))

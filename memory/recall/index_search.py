@@ -1,6 +1,6 @@
 """Search in the index that has a user's memories: by PostgreSQL, or in the server's memory.
 
-A search in memory needs no round trip of its own. The hits of the loaded index are read together with the ids of the
+A search in memory needs no extra round trip. The hits of the loaded index are read together with the ids of the
 present segments. If these differ from the loaded ones, another server or a later change has written: then the search
 is done again with the present segments.
 """

@@ -1,7 +1,7 @@
 """The ranking of `memory_search.sql`, over an index that is loaded in memory. Pure.
 
 Both take the same `SearchQuery` with the same constants. `tests/memory/recall/test_sealed.py` compares their hits,
-order and scores; whoever changes one of them changes the other.
+order and scores. A change of one of them needs the same change of the other.
 """
 
 from __future__ import annotations

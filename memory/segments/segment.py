@@ -1,6 +1,6 @@
-"""A segment: the search data of up to some thousand memories, as arrays, and its form as bytes.
+"""A segment: the search data of at most 4,096 memories, as arrays, and its form as bytes.
 
-The bytes are encrypted as one value, so the arrays need no protection of their own. A segment never changes; another
+The bytes are encrypted as one value, so the arrays need no further protection. A segment never changes; another
 one takes its place. Pure.
 """
 

@@ -70,7 +70,7 @@ async def authenticated_user(services: RestServices) -> AuthenticatedUser:
     except TokenInvalid as error:
         raise unauthorized(f"{error} Log in again.", challenge='error="invalid_token"') from None
     if wait_s := services.user_rate.take(str(user.user_id), trio.current_time()):
-        # A client that asks again at once would otherwise cost as much as before: each request checks its token.
+        # A client that asks again immediately would otherwise cost as much as before: each request checks its token.
         await trio.sleep(_REFUSED_LATE_S)
         raise rate_limited(wait_s)
     return user

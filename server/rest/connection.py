@@ -26,7 +26,7 @@ class RestConnection(TrioASGIHTTPConnection):
         try:
             return super()._create_request_from_scope(send)
         except ValueError:
-            # The target is no URL, such as `http://[/`. As a path it matches no route.
+            # The target is not a URL, such as `http://[/`. As a path it matches no route.
             self.scope["path"] = "/" + self.scope["path"]
             return super()._create_request_from_scope(send)
 

@@ -138,7 +138,7 @@ async def _serve_connection(
             return
         if handshakes.full:
             on_refused()
-            # The request was read whole, so the close is no reset. The peer must not cost more than that.
+            # The request was read whole, so the close does not cause a reset. The peer must not cost more than that.
             await _answer(stream, _COME_BACK)
             return
         async with trio.open_nursery() as nursery:

@@ -138,7 +138,7 @@ class FailoverModel:
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[list[Delta]]]:
         """As `streaming.model.chat_model.ChatModel.stream`, but entering waits until a model has begun to answer.
 
-        Raises the `ModelError` of the last model called, or `NoPlace` at once, or `OtherShape` if the next model needs
+        Raises the `ModelError` of the last model called, or `NoPlace` directly, or `OtherShape` if the next model needs
         a request of another shape than `request.shape`.
         """
         async with AsyncExitStack() as stack:

@@ -235,7 +235,7 @@ it("lists the conversations of the server, opens, renames and deletes them", asy
   await page.getByText("What would you like to do?").waitFor();
 });
 
-it("keeps the conversation over a reload, and the drawer as it was", async () => {
+it("keeps the conversation and the state of the drawer over a reload", async () => {
   await ended(await ask("What is overdue?"));
   const drawer = page.getByRole("complementary", { name: "Frames and memory" });
   expect(await drawer.count()).toBe(0);

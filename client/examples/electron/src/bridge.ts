@@ -46,7 +46,7 @@ export type Update =
   | { readonly type: "view"; readonly view: View }
   | { readonly type: "changed"; readonly fields: Partial<Pick<View, "connection" | "questions" | "tasks" | "unsent">> }
   | { readonly type: "asked"; readonly exchange: Exchange }
-  /** What is new in an answer. A long answer is never sent twice. */
+  /** The new part of an answer. A long answer is never sent twice. */
   | { readonly type: "answer"; readonly delta: AnswerDelta; readonly undoable: number };
 
 /** The result of an action: an error is a sentence for the person. */

@@ -55,7 +55,7 @@ export function deltaOf(before: PlainSnapshot, after: PlainSnapshot): AnswerDelt
   return { requestId, appended, blocks, removed: [...known.keys()], fields };
 }
 
-/** Like `startsWith`, and ten times as fast for long texts: slices are compared at once. */
+/** Like `startsWith`, and ten times as fast for long texts: slices are compared in one step. */
 function continues(text: string, before: string): boolean {
   return text.slice(0, before.length) === before;
 }

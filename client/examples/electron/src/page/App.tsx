@@ -6,7 +6,7 @@ import type { Remote } from "./remote.js";
 import { SignIn } from "./SignIn.js";
 import { TaskList } from "./TaskList.js";
 
-/** The window: the conversation, and the tasks of this device beside it. */
+/** The window: the conversation, and the tasks of this device next to it. */
 export function App({ remote }: { readonly remote: Remote }) {
   const shown = useSyncExternalStore(remote.subscribe, () => remote.snapshot);
   if (shown === null) return null;
