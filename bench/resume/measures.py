@@ -195,7 +195,8 @@ def _storm(there: Connection, host: str, port: int, devices: list[Device], answe
 def resumes(fleet: Fleet, devices: Sequence[Device], *, count: int, tokens: int = 60, rate: float = 40.0) -> Resumes:
     """`count` times: a device is cut in the middle of an answer, which ends meanwhile; then it resumes, alone.
 
-    Alternately, a device without an answer reconnects with a new cursor.
+    Alternately, a device without an answer reconnects with a new cursor. A device whose answer had ended before the cut
+    does not count: it missed nothing.
     """
     choice = random.Random(2026)
     plain: list[float] = []
@@ -211,8 +212,12 @@ def resumes(fleet: Fleet, devices: Sequence[Device], *, count: int, tokens: int 
         fleet.wait(_all(chosen, lambda device: device.text.count(" ") >= tokens // 4))
         fleet.cut(chosen)
         had = [len(device.text.encode()) for device in chosen]
+        whole = {device.device_id for device in chosen if device.ended_ns}
         fleet.run(tokens / rate + 0.5)
         for device, before in zip(chosen, had, strict=True):
+            if device.device_id in whole:
+                _alone(fleet, device, resume=False)
+                continue
             _alone(fleet, device, resume=True)
             fleet.wait(_all([device], lambda device: bool(device.ended_ns)))
             if (device.resume, device.status) != ("resumed", "completed"):

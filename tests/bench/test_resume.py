@@ -78,7 +78,7 @@ def test_a_short_pass_over_our_server(database: str, tmp_path: Path) -> None:
         assert (together.missing, together.not_resumed) == (0, 0)
         assert together.cpu_ms_each > 0
         open_all(fleet, devices[6:])
-        alone = resumes(fleet, devices[6:], count=6, tokens=12, rate=40.0)
+        alone = resumes(fleet, devices[6:], count=6, tokens=40, rate=40.0)
         fleet.close()
     assert len(alone.last_ms) == len(alone.plain_ms) == 6
     assert 0 < alone.ready_ms[0] <= alone.last_ms[-1]
