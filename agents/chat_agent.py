@@ -169,7 +169,7 @@ class ChatAgent:
             if held and again is None:
                 yield "".join(held) if not call.written else _lead_in("".join(held))
             elif held:
-                turn.reasoning_blocks = reasoned  # what was held back is not shown
+                turn.reasoning_blocks = reasoned  # the withheld text is not shown
                 replaced = "".join(held)
             if call.text and (held is None or again is None):
                 pause = _ROUND_BREAK

@@ -179,7 +179,7 @@ class PhasedAgent(ChatAgent):
         for text in self._accepted(progress, call.text, held):
             yield text
         if not progress.ended and held:
-            turn.reasoning_blocks = reasoned  # what was held back is not shown
+            turn.reasoning_blocks = reasoned  # the withheld text is not shown
 
     def _holds(self) -> bool:
         """Whether the next words wait until they are complete: they may claim or invent something."""

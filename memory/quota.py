@@ -69,7 +69,7 @@ class StorageQuota:
             raise QuotaReached(reason)
 
     def refusal(self, user_id: UUID) -> QuotaReached | None:
-        """Why the user may store nothing more, as far as it is known. `run` then counts, if the last count is old."""
+        """Why the user may store nothing more, by the last count. `run` then counts, if the last count is old."""
         if self._is_due(user_id):
             self._due[user_id] = None
             self._wakes.set()

@@ -224,7 +224,7 @@ async def _fetch_model(settings: Settings, *, model: str, folder: Path | None, o
         offline=offline,
         progress=progress_bar,
     )
-    # In a thread, so that Ctrl-C ends it at once; what has arrived is kept.
+    # In a thread, so that Ctrl-C ends it immediately; the part that has arrived is kept.
     origin = await trio.to_thread.run_sync(fetch, abandon_on_cancel=True)
     print(f"{model}: {origin}")
 

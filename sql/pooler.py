@@ -21,7 +21,7 @@ _OWN_NAME: Final = "SELECT name FROM pg_prepared_statements WHERE statement LIKE
 async def behind_pooler(connection: Connection) -> bool:
     """Whether a connection pooler is between this connection and the database.
 
-    A pooler gives its clients process numbers of its own, because their queries run in changing processes.
+    A pooler gives its clients its own process numbers, because their queries run in changing processes.
     """
     cursor = await connection.execute("SELECT pg_backend_pid()")
     return await cursor.fetchone() != (connection.info.backend_pid,)
@@ -30,7 +30,7 @@ async def behind_pooler(connection: Connection) -> bool:
 async def keeps_prepared_statements(connection: Connection) -> bool:
     """Whether statements can be prepared by name through the pooler in front of this connection.
 
-    A pooler that keeps track of names gives them names of its own in the database. psycopg also needs libpq 17, so that
+    A pooler that keeps track of names gives them its own names in the database. psycopg also needs libpq 17, so that
     it releases a statement by a message that the pooler understands.
     """
     if not psycopg.capabilities.has_send_close_prepared():

@@ -81,7 +81,7 @@ def server(
 
 
 def _login(url: str) -> str:
-    """The URL of a role without rights of its own on the database `url` of a superuser."""
+    """The URL of a role without own rights on the database `url` of a superuser."""
     with psycopg.connect(url, autocommit=True) as connection:
         if connection.execute("SELECT FROM pg_roles WHERE rolname = 'login_of_benchmark'").fetchone() is None:
             connection.execute("CREATE ROLE login_of_benchmark LOGIN NOINHERIT")

@@ -64,7 +64,7 @@ async def answer_tool_call(
 
 
 def _stated(call: WsToolCall, result: WsToolResult) -> WsToolResult:
-    """The result with what the server needs to record the change if it does not know the call any more."""
+    """The result, and the fields that the server needs to record the change if it does not know the call any more."""
     verb = call.tool.partition("_")[0]
     item = result.data if isinstance(result.data, Mapping) else {}
     found = item.get("id") if verb == "create" else call.args.get("id")

@@ -26,7 +26,7 @@ class Credentials:
 
 
 class DeviceLogin:
-    """Signs in at the server `base_url`. Without `named`, the device makes an account whose password nobody knows."""
+    """Signs in at the server `base_url`. Without `named`, the device makes an account whose password is not kept."""
 
     def __init__(
         self, path: Path, base_url: str, device_id: UUID, kept: Mapping[str, Any], named: Credentials | None

@@ -52,7 +52,7 @@ Token = Callable[[bool], Awaitable[str]]
 class Patience:
     """Seconds: from silence to a ping while something is expected, from a ping to the verdict, between attempts.
 
-    `probe_s` doubles with each socket that is given up, up to eight times, because a large frame may have been arriving
+    `probe_s` doubles with each abandoned socket, up to eight times, because a large frame may have been arriving
     slowly. Any frame after `device_ready` resets it. `give_up_s`: without a connection for this long, the device gives
     up.
     """

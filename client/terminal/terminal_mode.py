@@ -35,7 +35,7 @@ def restored_terminal(
 
 
 def unread(descriptor: int) -> str:
-    """What the terminal has received and nobody has read, also an unfinished line."""
+    """The input that the terminal has received and no task has read, including an unfinished line."""
     modes = termios.tcgetattr(descriptor)
     modes[3] &= ~(termios.ICANON | termios.ECHO)
     modes[6][termios.VMIN], modes[6][termios.VTIME] = 0, 0

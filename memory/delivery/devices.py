@@ -93,7 +93,7 @@ class DeviceRecords:
         return f"<DeviceRecords, {len(self._readings)} not read, {len(self._stale)} not written>"
 
     async def connect(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> DeviceRecord:
-        """Record that a device connects, and read what is kept for it. For a known device, this is one statement.
+        """Record that a device connects, and read its rows. For a known device, this is one statement.
 
         A new device is committed when this returns. `run` updates the record of a known one later, if the client has
         changed or the device was not seen for a day. Raises `NoSuchUser`, `TooManyDevices` and the database's errors.

@@ -22,7 +22,7 @@ _LETTER: Final = re.compile(
     r"|^\s*(?:mit freundlichen|viele|liebe) gr[üu](?:ß|ss)en?|^\s*cordialement|^\s*(?:atentamente|saludos),?\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
-# What follows a colon is somebody else's text, unless the words before it only draw attention to it.
+# The text after a colon is somebody else's, unless the words before it only draw attention to it.
 _COLON: Final = re.compile(r"[:：](?!//|\d)")
 _MINE_AFTER: Final = re.compile(
     r"^(?:.*\b)?(?:remember|pronouns|by the way|btw|fyi|just so you know|about me|correction|p\.?s\.?|please|merk dir"
@@ -45,7 +45,7 @@ _ONCE: Final = re.compile(
     r"|cette fois|pour cette|esta vez|por esta)\b|今回",
     re.IGNORECASE,
 )
-# "3. Mai" is not the end of a sentence. A character of the private use area stands for the full stop.
+# "3. Mai" is not the end of a sentence. A character of the private use area replaces the full stop.
 _ORDINAL: Final = re.compile(r"(?<=\d)\. (?=jan|feb|mär|apr|mai|jun|jul|aug|sep|okt|nov|dez)", re.IGNORECASE)
 _END: Final = re.compile(r"(?<=[。！？])")
 

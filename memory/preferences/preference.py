@@ -49,7 +49,7 @@ class Language:
 
 
 def rules_of(tail: str, *forms: tuple[str, Make]) -> list[Rule]:
-    """Rules from patterns of statements; `tail` is the pattern of what may follow any of them."""
+    """Rules from patterns of statements; `tail` is the pattern of the words that may follow any of them."""
     return [Rule(re.compile(rf"(?:{form})(?:{tail})[\s.!;,…。！]*$", re.IGNORECASE), make) for form, make in forms]
 
 

@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 # Patterns of times are filtered after decryption: an agent has at most 32.
 _MAX_PATTERNS: Final = 400
 _PER_SESSION: Final = 2
-"""Memories of one conversation that are recalled. The exchanges beside them are recalled by their summaries."""
+"""Memories of one conversation that are recalled. The exchanges next to them are recalled by their summaries."""
 _NEWEST: Final[Mapping[str, object]] = {"before_at": None, "before_id": None, "limit": 1}
 
 
@@ -147,7 +147,7 @@ class Recall:
         return replace(query, vector=key.rotation.apply(vector), embedding_model=embedder.name, floor=floor)
 
     async def _previous(self, user_id: UUID, conversation_id: str, message: str) -> str | None:
-        """The turn before `message` in its conversation, as it is embedded with a memory; None: there is none."""
+        """The turn before `message` in its conversation, in the form that a memory embeds. None: it is the first."""
         values = {"user_id": user_id, "conversation_id": conversation_id, **_NEWEST}
 
         async def queue(connection: Connection, _: UserKey) -> Cursor:
@@ -208,7 +208,7 @@ class Recall:
     def _found(
         self, cipher: Cipher, hits: Sequence[Hit], asked: AskedTerms, shown: Collection[UUID] = ()
     ) -> list[Found]:
-        """The readable hits. The exchanges beside them are left out if they are in `shown`, or are hits themselves."""
+        """The readable hits. The exchanges next to them are left out if they are in `shown`, or are hits themselves."""
         known = {*shown, *(hit.source_id for hit in hits)}
         found = []
         for hit in hits:

@@ -1,4 +1,4 @@
-"""The segments of one user in memory, with what a search needs of all of them together. Pure."""
+"""The segments of one user in memory, with the figures that a search needs of all of them together. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LoadedIndex:
         said_in = _joined([part.sessions for part in parts], np.empty((0, 2), np.uint64))
         said_alone = ~np.any(said_in, axis=1, keepdims=True)
         self.sessions = _numbered(np.where(said_alone, self.ids, said_in))
-        """For each row the number of its conversation. A memory of no conversation is one of its own."""
+        """For each row the number of its conversation. A memory without a conversation counts as one."""
 
     def __len__(self) -> int:
         """The number of memories."""

@@ -178,7 +178,7 @@ class CoreMemory:
     ) -> bool:
         """Remove the preference `key`, because the person said at `at` that it no longer holds; returns whether.
 
-        It is not learned again from what was said until `at`. A later statement stays. `was`: the value that no longer
+        It is not learned again from statements until `at`. A later statement stays. `was`: the value that no longer
         holds; the preference stays if it has another value. In a transaction of `Vault.writing`.
         """
         at = storable(at)

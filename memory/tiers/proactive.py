@@ -46,7 +46,7 @@ def pattern_values(
     """The columns of a pattern under `user_key`, with a new revision in `manifest` if it is recalled.
 
     `pattern` is the JSON to encrypt. It has `identity`, `text`, and `on`: the day of each episode in which the pattern
-    was seen, by the episode's id. What was seen on too few days has confidence 0, and is not in the manifest.
+    was seen, by the episode's id. A pattern that was seen on too few days has confidence 0, and is not in the manifest.
     """
     pattern_digest = _digest(user_key, pattern["identity"])
     row = pattern_digest.hex()

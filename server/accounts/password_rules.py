@@ -1,6 +1,6 @@
-"""Which passwords a new account may have: not too short, not the address, and none that everybody tries first.
+"""Which passwords a new account may have: not too short, not the address, and not one of the most common.
 
-There are no rules about kinds of characters (NIST SP 800-63B, 3.1.1.2): they make passwords easier to guess.
+Kinds of characters are not prescribed (NIST SP 800-63B, 3.1.1.2): they make passwords easier to guess.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Preparation:
         self.routing = False
 
     async def confirm(self, reservation: Reservation) -> RequestRefused | None:
-        """Confirm the reservation. Recall and routing run beside it, but not in a popup: its first frame needs neither.
+        """Confirm the reservation. Recall and routing run meanwhile, but not in a popup: its first frame needs neither.
 
         Routing waits for the confirmation, because it may cost a model call, and for the conversation, but not for
         recall.

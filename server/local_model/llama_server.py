@@ -20,7 +20,7 @@ _PING_S: Final = 10
 
 
 def parameters(orders: ServerOrders) -> Any:
-    """llama.cpp's parameters: on loopback, without its web page, and without network access of its own."""
+    """llama.cpp's parameters: on loopback, without its web page and without network access."""
     params = CommonParams()
     params.model.path = orders.file
     params.model_alias = {orders.name}

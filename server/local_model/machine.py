@@ -52,7 +52,7 @@ def plan(model: LocalModel, machine: Machine) -> Plan:
     """The settings of `model` for `machine`. Raises `LocalModelFailed` if the memory is too small.
 
     On more than two cores, one is left for the server. A slot for each four cores, because slots share the cores. With
-    little memory, the slots are given up first, then half of the context. One thread if others keep the cores busy.
+    little memory, the slots are reduced first, then half of the context. One thread if others keep the cores busy.
     """
     threads = machine.cores if machine.cores <= 2 else machine.cores - 1
     if machine.busy > _BUSY_PER_CORE * machine.cores:
@@ -92,7 +92,7 @@ def _free_bytes() -> int:
     for line in _read(_MEMINFO).splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
-    # Not Linux: half of the memory is a careful guess of what is free.
+    # Not Linux: half of the memory is a careful guess of the free memory.
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 

@@ -114,7 +114,7 @@ async def _start(process: trio.Process, orders: ServerOrders) -> str | None:
 
 
 async def _end(process: trio.Process) -> None:
-    """End the process: it ends by itself when its input is closed, and is killed if it does not."""
+    """End the process: it ends when its input is closed, and is killed if it does not."""
     with trio.CancelScope(shield=True):
         if process.stdin is not None:
             await process.stdin.aclose()

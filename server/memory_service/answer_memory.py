@@ -95,7 +95,7 @@ class AnswerMemory(Protocol):
         ...
 
     def change_refused(self, user_id: UUID) -> WsFailure | None:
-        """Why a new or changed item of this user must not be stored, as far as it is known. Does not wait."""
+        """Why a new or changed item of this user must not be stored, by the last count. Does not wait."""
         ...
 
     async def store(

@@ -93,7 +93,7 @@ async def open_memory(
         log.warning(
             "unbound_user_keys",
             checked_users=unbound,
-            meaning="whoever can write to the database can use another user's key with their own account",
+            meaning="a person who can write to the database can use another user's key with their own account",
             advice="stop servers of earlier releases, then run `python -m server rotate-master-key`",
         )
     if shares_folder(settings) is None:

@@ -66,7 +66,7 @@ class TokenBudget:
         return Entry(user_id, self.today(now_s), usage)
 
     def open(self, user_id: UUID, now_s: float, *, stored: bool = True) -> bool:
-        """Whether the user has tokens left today that are not reserved. Without `stored`: beside the stored total."""
+        """Whether the user has unreserved tokens left today. Without `stored`: in addition to the stored total."""
         self._start_day(now_s)
         count = self._count(user_id) if stored else self._beyond.get(user_id, 0)
         return self.per_day is None or count < self.per_day

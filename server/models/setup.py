@@ -230,7 +230,7 @@ def _first(settings: Settings, name: str, url: str, dialect: Dialect) -> ModelCo
 
 
 def with_local_model(settings: Settings) -> Settings:
-    """`settings` with what a small model on this machine needs, where nothing else is set."""
+    """`settings` with the values that a small model on this machine needs, where nothing else is set."""
     if settings.local_model is None:
         return settings
     update = {name: value for name, value in _LOCAL_DEFAULTS.items() if name not in settings.model_fields_set}

@@ -19,7 +19,7 @@ class SpendStore(Protocol):
         ...
 
     async def reserve(self, user_id: UUID, day: date, entry_id: UUID, tokens: int, per_day: int) -> int:
-        """Give a new entry at most `tokens` of what is left of `per_day`. Returns the total before.
+        """Give a new entry at most `tokens` of the rest of `per_day`. Returns the total before.
 
         Nothing is given if the total is `per_day` or more. Atomic over all servers.
         """

@@ -1,7 +1,7 @@
 """The daily token budget of each user, shared by all workers and servers and kept over restarts, in the database.
 
 A request reserves tokens before it begins, each model call reserves what it may take, and the end of the request
-settles what was used. What is reserved counts as spent, so concurrent requests can't spend the same tokens.
+settles the used tokens. Reserved tokens count as spent, so concurrent requests can't spend the same tokens.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class TokenSpending:
 
     async def admit(self, entry: Entry) -> None:
         """Reserve tokens for a request. Raises `RequestRefused` if the user has none left today at any server."""
-        async with entry.lock:  # the router's call may come beside the admission of its request
+        async with entry.lock:  # the router's call may come during the admission of its request
             await self._admit(entry)
 
     async def _admit(self, entry: Entry) -> None:
@@ -125,7 +125,7 @@ class TokenSpending:
     def begin_call(self, entry: Entry, tokens: int) -> None:
         """A model call that takes about `tokens` begins. Raises `ModelError` if other requests took the whole budget.
 
-        One request may exceed the budget, so that its answer does not break off; requests that run beside it may not.
+        One request may exceed the budget, so that its answer does not break off; simultaneous requests may not.
         """
         budget = self._budget
         budget.update(entry)

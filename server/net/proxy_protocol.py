@@ -1,6 +1,6 @@
 """The PROXY protocol (versions 1 and 2): a proxy that passes bytes on says first who the client is.
 
-The header is looked at before it is read, so that what follows stays in the socket for TLS or HTTP.
+The header is looked at before it is read, so that the bytes after it stay in the socket for TLS or HTTP.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ProxyHeaderInvalid(Exception):
 
 
 def parse_proxy_header(data: bytes) -> tuple[int, tuple[str, int] | None] | None:
-    """(length of the header, the client's address and port) of what a connection begins with; None: more is needed.
+    """(length of the header, the client's address and port) of a connection's first bytes; None: more is needed.
 
     The address is None if the proxy speaks for itself, such as in a health check. Raises `ProxyHeaderInvalid`.
     """
@@ -96,7 +96,7 @@ async def read_proxy_header(stream: trio.SocketStream) -> tuple[str, int] | None
             if not data or len(data) >= _LONGEST_V2:
                 raise ProxyHeaderInvalid
             if len(data) == seen:
-                # What was looked at keeps the socket readable, so there is no event for more.
+                # The bytes in the socket keep it readable, so no event reports more of them.
                 await trio.sleep(_LOOK_AGAIN_S)
             seen = len(data)
     raise ProxyHeaderInvalid

@@ -1,4 +1,4 @@
-"""The command lines that start another program of this package in a process of its own."""
+"""The command lines that start another program of this package in its own process."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class RevokedAnswer(BaseModel):
 class DeletionReceipt(BaseModel):
     """The signed receipt of the deletion. It is not kept: nothing of the account is."""
 
-    receipt: str = Field(description="JSON: what was removed, and when. The signature is of exactly this text.")
+    receipt: str = Field(description="JSON: the removed rows, and the time. The signature is of exactly this text.")
     signature: str = Field(description="Ed25519, in base64.")
     public_key: str = Field(description="The key that checks the signature, in base64.")
 

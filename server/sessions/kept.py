@@ -30,7 +30,7 @@ class KeptAnswer:
     server_id: UUID | None = None
 
     def amended(self, change: WsMutationRecord) -> KeptAnswer:
-        """This answer with a further change. Its failure is then no longer one that a retry can mend."""
+        """This answer with a further change. A retry can then no longer repair its failure."""
         result = self.result
         error = result.error
         if error is not None and error.retryable:

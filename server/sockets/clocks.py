@@ -84,7 +84,7 @@ class Expiry:
 
     @property
     def user(self) -> AuthenticatedUser:
-        """The user of the socket, with what the present token says."""
+        """The user of the socket, with the claims of the present token."""
         return self._user
 
     def refresh(self, user: AuthenticatedUser) -> None:

@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 S = TypeVar("S", bound=DeviceSocket)
 _ON_THE_WAY_S: Final = 3.0
 _OVER_A_LIMIT: Final = (CloseCode.TOO_MANY_SOCKETS, CloseCode.TOO_MANY_DEVICES)
-# So many sockets of one user over a limit are refused immediately, others after this many seconds.
+# Up to this number of sockets of one user over a limit are refused immediately, others after this many seconds.
 _REFUSED_PER_S: Final = 0.5
 _REFUSED_BURST: Final = 5
 _REFUSED_LATE_S: Final = 5.0

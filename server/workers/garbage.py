@@ -43,7 +43,7 @@ class FrozenObjects:
         gc.set_threshold(*_THRESHOLDS)
         gc.callbacks.append(self._collected)
         gc.collect()
-        # Python waits for a quarter of what the last full collection kept. This one keeps little.
+        # Python waits until there is a quarter more than the last full collection kept. This one keeps little.
         gc.collect()
 
     def stop(self) -> None:

@@ -26,7 +26,7 @@ _NO_SIGNATURE = "skip_thought_signature_validator"
 
 
 _NAME = re.compile(r"(?:.*/)?gemini-(\d+)(?:\.(\d+))?", re.IGNORECASE)
-# From these versions on: the mode `VALIDATED` holds calls to their schemas, and a schema may stand next to tools.
+# From these versions on: the mode `VALIDATED` holds calls to their schemas, and a schema may be sent with tools.
 _VALIDATES = (2, 5)
 _TOOLS_BESIDE_SCHEMA = (3, 0)
 

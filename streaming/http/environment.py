@@ -72,7 +72,7 @@ def proxy_patterns(proxies: Mapping[str, str]) -> dict[str, str | None]:
         try:
             httpx.URL(pattern)
         except httpx.InvalidURL:
-            logger.warning("NO_PROXY: an entry is no host, address or network, and is ignored")
+            logger.warning("NO_PROXY: an entry is not a host, address or network, and is ignored")
         else:
             patterns[pattern] = None
     return patterns

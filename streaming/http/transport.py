@@ -26,7 +26,7 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
 
     If the peer has closed an idle connection, this is noticed before anything is sent, and another connection is used.
     If a connection that was used before ends without a byte of an answer, the request is sent once more on a new one:
-    the peer closed it at that moment, so nobody has read an answer. Otherwise a request is sent once.
+    the peer closed it at that moment, so no task has read an answer. Otherwise a request is sent once.
 
     Leaving a response before its end, or cancelling, closes the connection immediately.
     A response has the extensions `read_deadline`, a `streaming.http.deadlines.ReadDeadline`, and `body`, a

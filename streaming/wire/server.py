@@ -105,7 +105,7 @@ class WsToolEvent(_ServerFrame):
     code: Optional[str] = Field(
         default=None,
         description="Why it failed, such as `denied`, `not_found` or `deadline`. `edited`: the person changed the "
-        "arguments, and the changed call follows with an id of its own.",
+        "arguments, and the changed call follows with its own id.",
     )
 
 

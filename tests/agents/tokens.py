@@ -1,8 +1,9 @@
 """An estimate of a model's tokens without a tokenizer, for bounds on the size of prompts.
 
-Compared with what Qwen2.5-Coder's tokenizer counted for the first version's prompts, it is some percent too high: 1,432
-instead of 1,365 tokens for the description of blocks, 437 instead of 350 for the rest of the system prompt. Words count
-one token per nine letters, with a token for each hump of camelCase; runs of up to three punctuation marks count one.
+Compared with the counts of Qwen2.5-Coder's tokenizer for the first version's prompts, it is some percent too high:
+1,432 instead of 1,365 tokens for the description of blocks, 437 instead of 350 for the rest of the system prompt.
+Words count one token per nine letters, with a token for each hump of camelCase; runs of up to three punctuation marks
+count one.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ INSTANTS: Mapping[str, str] = {
     "sql/driver/instants.py": "the range of times in the database",
     "streaming/model/recorder.py": "the name of a file for operators",
 }
-"""The modules outside `person` that handle times which no person sees as a day, with what the times are."""
+"""The modules outside `person` that handle times which no person sees as a day, with the meaning of the times."""
 
 
 def uses(tree: ast.AST) -> set[str]:

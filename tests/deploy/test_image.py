@@ -42,7 +42,7 @@ exec buildah run --isolation chroot --volume "$STATE:/var/lib/tessera:rw" --volu
 
 @dataclass(frozen=True)
 class Image:
-    """The built image, and one container of it. Each run is in a mount namespace of its own."""
+    """The built image, and one container of it. Each run has its own mount namespace."""
 
     storage: dict[str, str]
     container: str

@@ -39,7 +39,7 @@ def run(command: Path | str, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 class Cluster:
-    """A PostgreSQL server of its own, because roles belong to the whole server."""
+    """A separate PostgreSQL server, because roles belong to the whole server."""
 
     def __init__(self, superuser: str) -> None:
         self.superuser = superuser

@@ -1,4 +1,4 @@
-"""The decrypted values of a user's rows, read as a superuser: for tests of what is stored."""
+"""The decrypted values of a user's rows, read as a superuser: for tests of the stored values."""
 
 from __future__ import annotations
 

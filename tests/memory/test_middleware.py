@@ -148,9 +148,9 @@ async def test_a_preference_that_is_not_set_says_why(pool: Pool) -> None:
         await core.update(ann, f"k{number}", number, late)
     with pytest.raises(TooManyPreferences):
         await core.update(ann, "one more", 1, late)
-    await core.update(ann, "k0", "anew", late)
+    await core.update(ann, "k0", "again", late)
     context = await memories.context(ann, "x")
-    assert context["core"] == {f"k{number}": number for number in range(1, MAX_VALUES)} | {"k0": "anew"}
+    assert context["core"] == {f"k{number}": number for number in range(1, MAX_VALUES)} | {"k0": "again"}
     # The store has no room for learned preferences either, and that delays nothing.
     await memories.tell(ann, "Call me Ann. My sister Clara moved to Lisbon.")
     assert len((await memories.context(ann, "Clara"))["associative"]) == 1

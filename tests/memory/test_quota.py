@@ -1,4 +1,4 @@
-"""The quotas of stored memories, bytes and devices: counted in the database, with what was stored since."""
+"""The quotas of stored memories, bytes and devices: counted in the database, with the rows that were stored since."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_the_background_counts_for_changes_that_do_not_wait(pool: Pool, mo
     monkeypatch.setattr(quota, "_count", count_and_tell)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(quota.run)
-        assert quota.refusal(ann) is None  # not counted yet: what is not known is not refused
+        assert quota.refusal(ann) is None  # not counted yet: nothing is refused
         await counted.wait()
         assert isinstance(quota.refusal(ann), QuotaReached)
         nursery.cancel_scope.cancel()

@@ -28,7 +28,7 @@ unknown = (
     st.dictionaries(st.sampled_from(["x", "meta", "", "uuid", 'q"']), st.one_of(scalars, deep), max_size=2)
     # An array of objects in an unknown field would make the block a wrapper.
     .map(lambda fields: {key: {"in": value} if isinstance(value, list) else value for key, value in fields.items()})
-    # Machine data may be anything. A text or a number in an unknown field is shown beside the block.
+    # Machine data may be anything. A text or a number in an unknown field is shown next to the block.
     .map(lambda fields: {key: None if prose({key: value}, of_text=True) else value for key, value in fields.items()})
 )
 

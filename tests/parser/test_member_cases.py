@@ -100,7 +100,7 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         CHART_HEAD.replace('"title"', '"name"') + '"data":[{"s":"a","n":3}],' + N + "}",
         [CHART],
     ),
-    "caption beside the title of a chart": (
+    "caption in addition to the title of a chart": (
         CHART_HEAD + '"caption":"Per day.","data":[{"s":"a","n":3}],' + N + "}",
         [CHART, "Per day."],
     ),

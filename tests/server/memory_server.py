@@ -82,12 +82,12 @@ class NoMemory:
         return ConversationContext()
 
     async def quota_reached(self, user_id: UUID) -> WsFailure | None:
-        """There is no quota."""
+        """Without a quota: nothing is refused."""
         del user_id
         return None
 
     def change_refused(self, user_id: UUID) -> WsFailure | None:
-        """There is no quota."""
+        """Without a quota: nothing is refused."""
         del user_id
         return None
 

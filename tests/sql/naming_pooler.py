@@ -1,6 +1,6 @@
 """A stand-in for PgBouncer 1.21 or later, which no package source of the tests has.
 
-It does what the server can see of such a pooler: process numbers of its own, and names of its own for prepared
+It does what the server can see of such a pooler: its own process numbers, and its own names for prepared
 statements. Each client keeps one connection to the database.
 """
 

@@ -231,7 +231,7 @@ def refused(text: str) -> list[str]:
     """The clauses of a statement that Citus refuses, because its nodes could compute different values of a function."""
     text = re.sub(r"--.*", "", text)
     changing = re.split(r"\b(?=DELETE FROM|UPDATE \w+\n|INSERT INTO)", text)[1:]
-    # A statement around a DELETE may have a condition of its own.
+    # A statement around a DELETE may have its own condition.
     deletes = [where for part in changing if part.startswith("DELETE") for where in clauses(part, "WHERE")[:1]]
     updates = [where for part in changing if part.startswith("UPDATE") for where in clauses(part, "WHERE")]
     selects = [part.split("RETURNING")[0] for part in changing if part.startswith("INSERT") and "SELECT" in part]

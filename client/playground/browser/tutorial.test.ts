@@ -114,7 +114,7 @@ it("the files and commands of the page give an app that passes the type checker"
         cwd: app,
         env: environment,
         stdio: ["ignore", "pipe", "inherit"],
-        detached: true, // npx starts processes of its own, which end with the group
+        detached: true, // npx starts further processes, which end with the group
       });
       const { stdout } = vite;
       await new Promise<void>((ready) => {

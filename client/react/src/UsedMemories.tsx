@@ -9,9 +9,9 @@ import { counted } from "./wording/wording.js";
 export interface UsedMemoriesProps {
   /** `snapshot.memoryUsed` of an answer. */
   readonly used: readonly WsMemoryUsed[];
-  /** Removes a memory: `(id) => tessera.forget(id)`. Without it, there is no button. */
+  /** Removes a memory: `(id) => tessera.forget(id)`. Without it, the button is absent. */
   readonly onForget?: ((id: string) => Promise<unknown>) | undefined;
-  /** Lets the person say what is right, for example in the composer. Without it, there is no button. */
+  /** Lets the person say what is right, for example in the composer. Without it, the button is absent. */
   readonly onCorrect?: ((memory: WsMemoryUsed) => void) | undefined;
 }
 

@@ -112,7 +112,7 @@ describe("the approval dialog", () => {
     expect(await decision).toEqual({ args: { data: { ...data, ...edited } } });
   });
 
-  it("runs an unchanged call as it is", async () => {
+  it("runs a call that the person did not change", async () => {
     const decision = ask(call("a", { ...create, verb: "update", args: { id: "t1", data: { title: null } } }));
     await userEvent.click(screen.getByRole("button", { name: "Update" }));
     expect(await decision).toBe(true);

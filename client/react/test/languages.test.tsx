@@ -133,7 +133,7 @@ describe("in Arabic", () => {
   });
 });
 
-it("text of unknown direction has a direction of its own, in every component", () => {
+it("text of unknown direction has its own direction, in every component", () => {
   const arabic = "مرحبا";
   const text = { index: 0, type: "text", text: `# ${arabic}\n\n${arabic}\n\n- ${arabic}`, open: false } as const;
   const { container } = render(

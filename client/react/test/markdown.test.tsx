@@ -84,7 +84,7 @@ describe("the cost of a text that grows", () => {
 });
 
 describe("a text that grew", () => {
-  it.each([1, 7, 40, 1000])("looks as if it had come at once, in steps of %i", async (step) => {
+  it.each([1, 7, 40, 1000])("looks like the same text in one piece, in steps of %i", async (step) => {
     const text = `${PART}Text\n---\n\n1. a\n\n   b\n2. c\n\n[ref] and [^1]\n\n[ref]: https://example.com/r\n\n[^1]: The note.\n\n<b>x</b>\n`;
     const { container, rerender } = render(<TextBlock text="" open />);
     for (let end = step; end < text.length; end += step) rerender(<TextBlock text={text.slice(0, end)} open />);
@@ -124,7 +124,7 @@ describe("Markdown", () => {
     expect(container.textContent).not.toContain("[^n]");
   });
 
-  it("decodes character references and shows HTML as it is written", () => {
+  it("decodes character references and shows HTML as plain text", () => {
     expect(html("1 &lt; 2 &amp; 3 &mdash; &#8364; &unknown; &#xd800;").textContent).toBe("1 < 2 & 3 — € &unknown; �");
     expect(html("<b>bold</b> `&amp;` <!-- note -->").textContent).toBe("<b>bold</b> &amp; <!-- note -->");
   });
@@ -135,7 +135,7 @@ describe("Markdown", () => {
     expect(container.querySelector("ol ul li")?.textContent).toBe("inner");
   });
 
-  it("code is copied as it is, and highlighted when it is complete", async () => {
+  it("code is copied unchanged, and highlighted when it is complete", async () => {
     const user = userEvent.setup();
     const code = "const answer = 42; // yes";
     const text = `\`\`\`ts\n${code}`;
@@ -151,7 +151,7 @@ describe("Markdown", () => {
     expect(screen.getByRole("status").textContent).toBe("Copied");
   });
 
-  it("code in an unknown language stays as it is", async () => {
+  it("code in an unknown language stays unchanged", async () => {
     const container = html('```<script>\n<img src=x onerror="1">\n```\n\n```zzz\nx\n```');
     await act(async () => {
       await import("../src/markdown/highlight.js");

@@ -10,7 +10,7 @@ const MOST_PATIENCE = 8;
 
 /**
  * Shared by the sockets of a connection: how many times longer than usual to wait for the answer to a ping. It doubles
- * with each socket that is given up, because a large frame may have been arriving slowly. Any frame after `device_ready`
+ * with each socket that is abandoned, because a large frame may have been arriving slowly. Any frame after `device_ready`
  * resets it.
  */
 export interface Patience {

@@ -22,7 +22,7 @@ export interface RestOptions {
  * `getToken` to `connect`.
  */
 export interface Login extends TokenSource {
-  /** Keep it, and pass it to the next `login`: it does not give access by itself. */
+  /** Keep it, and pass it to the next `login`: alone it does not give access. */
   readonly deviceToken?: string;
   readonly userId: string;
   readonly accessToken: string;

@@ -1,4 +1,4 @@
--- Gives an entry at most %(tokens)s of what is left of the day's budget. Gives one row: the total before. After
+-- Gives an entry at most %(tokens)s of the rest of the day's budget. Gives one row: the total before. After
 -- `token_spend_lock`.
 WITH spent AS (
     SELECT tokens FROM token_spend WHERE user_id = %(user_id)s AND day = %(day)s

@@ -1,4 +1,4 @@
-"""An attacker with write access to the database and an account of their own, against another person's wrapped key."""
+"""An attacker with write access to the database and an account, against another person's wrapped key."""
 
 from __future__ import annotations
 

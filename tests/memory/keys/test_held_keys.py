@@ -96,4 +96,4 @@ async def test_the_key_is_fetched_beside_the_embedding_and_the_rest_is_one_round
                 recalled = await memories.middleware.enrich_context(ann, "Where did Clara move?")
             assert recalled.semantic
             assert "Lisbon" in recalled.associative[0].text
-        assert tried == 1, "the key was read once, beside the first embedding"
+        assert tried == 1, "the key was read once, during the first embedding"

@@ -1,4 +1,4 @@
-"""Rows that nothing needs any more are removed; what is needed for good stays."""
+"""Rows that nothing needs any more are removed; rows that are needed for good stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memories in the sealed index: what is stored, what is found, and what is gone after forgetting."""
+"""Memories in the sealed index: stored rows, hits, and rows that are gone after forgetting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every memory has a row of what a search compares, with its present vector, model and length, or without a vector."""
+"""Every memory has a row for the search, with its present vector, model and length, or without a vector."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ async def test_a_user_is_created_at_first_sight_and_is_the_same_afterwards(pool:
             (ann.user_id, None, None, issuer.url, "ann"),
             (ben.user_id, None, None, issuer.url, "ben"),
         ]
-        # Their memory works like everybody's.
+        # Their memory works like that of every user.
         await here.memory.update_core(ann.user_id, "name", "Ann")
         own = Tokens([b"k" * 32]).issue(ann.user_id)[0]
         assert (await here.access.authenticate(own)).user_id == ann.user_id

@@ -107,7 +107,7 @@ async def test_a_lost_answer_does_not_end_the_login(pool: Pool) -> None:
     lost = await here.logins.refresh(first.refresh_token)
     again = await here.logins.refresh(first.refresh_token)
     assert again.refresh_token != lost.refresh_token
-    # Whoever uses the lost token afterwards has read it elsewhere.
+    # A client that uses the lost token afterwards has read it elsewhere.
     with pytest.raises(RefreshTokenReused):
         await here.logins.refresh(lost.refresh_token)
     with pytest.raises(RefreshTokenInvalid):

@@ -101,7 +101,7 @@ async def test_a_doubtful_request_is_routed_while_memory_is_recalled(autojump_cl
     stack, model = server()
     async with stack.device() as device:
         waited_s = await first_token_s(device, model, "the blue one over there", conversation_id="c")
-    # The conversation comes before the router, which reads it; recall runs beside both.
+    # The conversation comes before the router, which reads it; recall runs during both.
     assert waited_s == pytest.approx(READ_S + CALL_S + CALL_S)
     assert [routing for routing, _ in model.called_at[:2]] == [True, False]
 

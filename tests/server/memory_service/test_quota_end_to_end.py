@@ -39,7 +39,7 @@ async def test_a_change_that_does_not_fit_is_refused_and_a_deletion_makes_room(d
         first, second, third = uuid4(), uuid4(), uuid4()
         await device.mutate("create", "task", "t1", {"title": "Buy tea"}, mutation_id=first)
         assert isinstance(await device.receive(), WsMutationAck)
-        # A refusal needs a count, which the first change began. What is not known is not refused.
+        # A refusal needs a count, which the first change began. An unknown amount is not refused.
         frame = None
         while not isinstance(frame, WsError):
             await device.mutate("update", "task", "t1", {"title": "Buy milk"}, mutation_id=second)

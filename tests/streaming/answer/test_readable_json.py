@@ -1,4 +1,4 @@
-"""JSON at the beginning of a text becomes lines; all other text stays as it is written."""
+"""JSON at the beginning of a text becomes lines; all other text stays unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where each dialect's answer is complete: a cut or an error after that point is no failure, before it is."""
+"""Where each dialect's answer is complete: a cut or an error after that point is not a failure, before it is."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ export interface AppOptions {
   readonly userData: string;
   /** Settings of the stand-in. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Play the page: the app's updates are read as soon as it is loaded. Default: true. */
+  /** Play the page: the app's updates are read immediately after it loads. Default: true. */
   readonly page?: boolean;
 }
 

@@ -87,7 +87,7 @@ export async function signIn(api: RestClient, email: string, password: string, i
   return { email, userId, accessToken, ...(refreshToken === undefined ? {} : { refreshToken }) };
 }
 
-/** Create an account with a random address and a random password, which nobody knows. */
+/** Create an account with a random address and a random password, which is not kept. */
 export async function signInAsGuest(api: RestClient): Promise<Account> {
   const email = `guest-${crypto.randomUUID()}@guest`;
   return { ...(await signIn(api, email, crypto.randomUUID() + crypto.randomUUID(), true)), guest: true };

@@ -16,7 +16,7 @@ interface ItemRowProps {
   readonly onChange: (data: Readonly<Record<string, unknown>>) => void;
 }
 
-/** An item: its name, its day, status and project, and a check box for what can be done or approved. */
+/** An item: its name, its day, status and project, and a check box if it can be done or approved. */
 export function ItemRow({ entity, item, today, project, onAsk, onEdit, onDelete, onChange }: ItemRowProps) {
   const words = useWords();
   const { values } = wordingOf(navigator.languages);

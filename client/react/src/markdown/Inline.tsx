@@ -7,7 +7,7 @@ import { decodeEntities } from "./entities.js";
 import type { FootnoteReference } from "./lexer.js";
 import { SafeLink } from "./links.js";
 
-/** The tokens of a run of text. HTML is shown as it is written. Pictures become links. */
+/** The tokens of a run of text. HTML is shown as plain text. Pictures become links. */
 export function Inline({ tokens }: { readonly tokens: readonly Token[] | undefined }): ReactNode {
   return tokens?.map((token, at) => {
     // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text never move

@@ -2,7 +2,7 @@ import { Lexer, Marked, type Token, type Tokens } from "marked";
 
 /** Deeper block quotes, lists and emphasis are shown as they are written. */
 const DEEPEST = 12;
-/** A run of text with more marks than this is shown as it is written: matching them takes time that grows with the square. */
+/** A run of text with more marks than this is shown as plain text: matching them takes time that grows with the square. */
 const MOST_MARKS = 600;
 
 /** A footnote's reference, such as `[^1]`. */

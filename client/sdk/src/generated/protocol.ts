@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: f7d2c774463dd18c71bb2623d3feb1ee9feaec2499d783249a503616e18395cd
+// sha256 of that file: d6de3053123baf2894a48f73cbe25e67eebf21e47e15432d1636e4f1805d8938
 
 /**
  * The shadcn/ui chart components of the client.
@@ -682,7 +682,7 @@ export interface WsToolEvent {
   tool: string;
   state: "started" | "waiting_for_approval" | "finished" | "failed";
   /**
-   * Why it failed, such as `denied`, `not_found` or `deadline`. `edited`: the person changed the arguments, and the changed call follows with an id of its own.
+   * Why it failed, such as `denied`, `not_found` or `deadline`. `edited`: the person changed the arguments, and the changed call follows with its own id.
    */
   code?: string;
 }

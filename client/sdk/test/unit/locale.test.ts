@@ -16,7 +16,7 @@ describe("the locale", () => {
   });
 
   it.each([undefined, "Etc/Unknown"])("has no time zone if Intl has %s", (timeZone) => {
-    vi.useRealTimers(); // fake timers have an `Intl` of their own
+    vi.useRealTimers(); // fake timers have their own `Intl`
     const options = Intl.DateTimeFormat.prototype.resolvedOptions;
     vi.spyOn(Intl.DateTimeFormat.prototype, "resolvedOptions").mockImplementation(function (this: Intl.DateTimeFormat) {
       return { ...options.call(this), timeZone: timeZone as string };

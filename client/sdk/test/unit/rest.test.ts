@@ -141,7 +141,7 @@ describe("the account", () => {
     await expect(client.account.devices()).rejects.toMatchObject({ code: "token_expired" });
   });
 
-  test("a logout that did not reach the server is no logout", async () => {
+  test("a logout that did not reach the server fails", async () => {
     const { client, kept } = await login();
     reply = json(503, { error: { code: "database_unavailable", message: "Later.", retryable: true } });
     await expect(client.account.logout()).rejects.toMatchObject({ retryable: true });
