@@ -125,7 +125,7 @@ class Fleet:
 
     def ask(self, device: Device, *, rate: float, tokens: int) -> None:
         """Ask for an answer of `tokens` at `rate` a second."""
-        message = f"What is late this week? bench:{rate:g}:{tokens}:0"
+        message = f"Explain how compound interest works. bench:{rate:g}:{tokens}:0"
         device.text = device.status = ""
         device.question = json.dumps({"type": "home_request", "request_id": str(uuid4()), "message": message})
         connection = self._of.get(device.device_id)

@@ -113,17 +113,18 @@ def _rounds(plan: Plan, targets: list[Target], model_port: int, figures: Figures
                 measured = paced(target, shape, settle_s=plan.settle_s, window_s=plan.window_s)
                 figures.paced.setdefault((target.name, shape), []).append(measured)
                 say(f"round {number + 1}, {shape} paced, {target.name}: {measured.cpu_us:.1f} us a token")
+    # Before full speed: what memory stores of those answers takes processor time for a while after them.
+    for number in range(plan.saturated_rounds):
+        for target in _turned(targets, number):
+            asked = requests(target, count=plan.requests)
+            figures.requests.setdefault(target.name, []).append(asked)
+            say(f"round {number + 1}, short answers, {target.name}: {asked.cpu_ms:.2f} ms a request")
     for number in range(plan.saturated_rounds):
         for shape in SHAPES:
             for target in _turned(targets, number):
                 full = saturated(target, shape, settle_s=plan.settle_s, window_s=plan.saturated_s)
                 figures.saturated.setdefault((target.name, shape), []).append(full)
                 say(f"round {number + 1}, {shape} at full speed, {target.name}: {full.tokens_per_s:,.0f} tokens/s")
-    for number in range(plan.saturated_rounds):
-        for target in _turned(targets, number):
-            asked = requests(target, count=plan.requests)
-            figures.requests.setdefault(target.name, []).append(asked)
-            say(f"round {number + 1}, short answers, {target.name}: {asked.cpu_ms:.2f} ms a request")
     for target in targets:
         figures.cancels[target.name] = cancels(target, model_port, count=plan.cancels)
         say(f"{plan.cancels} cancels, {target.name}")

@@ -116,7 +116,9 @@ class Load:
         request_id = str(uuid4())
         answer = self.answers[request_id] = Answer(device)
         self.running += 1
-        message = f"What is late this week? bench:{rate:g}:{tokens}:{tag}"
+        # The local classifier is certain of this question, and it needs no item: so there is one model call, as in the
+        # peers. An unclear one costs a call of the router, and one about items costs another if no tool is called.
+        message = f"Explain how compound interest works. bench:{rate:g}:{tokens}:{tag}"
         device.sock.sendall(frame(self._dialect.ask(request_id, message).encode()))
         return answer
 

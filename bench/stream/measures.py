@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from bench.stream.load import Answer, Load
+from bench.stream.payloads import TOKENS_PER_BLOCK
 from bench.stream.targets import Target
 
 _ENDLESS: Final = 10**9
@@ -61,7 +62,7 @@ class Saturated:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Short answers one after another: the cost of a request without its tokens, in milliseconds per request."""
+    """Short answers one after another: the cost of a request with one model call, in milliseconds per request."""
 
     count: int
     cpu_ms: float
@@ -144,8 +145,8 @@ def saturated(target: Target, shape: Shape, *, settle_s: float, window_s: float)
         return Saturated(load.tokens / seconds, cpu / tokens * 1e6, cpu / seconds, load.frames / tokens)
 
 
-def requests(target: Target, *, count: int, sockets: int = 10, tokens: int = 8) -> Requests:
-    """`count` answers of a few tokens, one at a time on each socket."""
+def requests(target: Target, *, count: int, sockets: int = 10, tokens: int = TOKENS_PER_BLOCK) -> Requests:
+    """`count` answers of one text, which arrives in one piece, one at a time on each socket."""
     load = target.load()
     try:
         load.open(sockets)

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from bench.stream.figures import Figures
 from bench.stream.measures import SHAPES, Shape, percentile
+from bench.stream.payloads import TOKENS_PER_BLOCK
 from bench.stream.targets import PEERS, TESSERA
 
 _Item = TypeVar("_Item")
@@ -139,7 +140,7 @@ def _saturated(figures: Figures) -> Iterator[str]:
 
 
 def _requests(figures: Figures) -> Iterator[str]:
-    yield "### A request without its tokens (answers of 8 tokens)"
+    yield f"### A short request: one model call, an answer of {TOKENS_PER_BLOCK} tokens in one piece"
     yield ""
     rows = [
         (

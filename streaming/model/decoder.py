@@ -70,29 +70,7 @@ class ResponseDecoder:
             return self._too_large()
         if self._sse is None:
             return self._begin(chunk)
-        if len(chunk) > self._max_event_bytes:
-            return self._feed(self._sse, chunk)
-        # Most reads are whole events of text.
-        if self._between_events and chunk.endswith(_BLANK_LINE):
-            text = self._payloads.feed_text_events(chunk)
-            return self._feed(self._sse, chunk) if text is None else text
-        deltas: list[Delta] = []
-        begin = 0
-        if not self._between_events:
-            begin = chunk.find(_BLANK_LINE) + len(_BLANK_LINE)
-            if begin < len(_BLANK_LINE):
-                return self._feed(self._sse, chunk)
-            deltas += self._feed(self._sse, chunk[:begin])
-        # The piece of an event at the end of the chunk is left to the general decoder.
-        end = chunk.rfind(_BLANK_LINE) + len(_BLANK_LINE)
-        if self._between_events and begin < end:
-            text = self._payloads.feed_text_events(chunk[begin:end])
-            if text is not None:
-                deltas += text
-                begin = end
-        if begin < len(chunk):
-            deltas += self._feed(self._sse, chunk[begin:])
-        return deltas
+        return self._read(self._sse, chunk)
 
     def close(self) -> list[Delta]:
         """The last deltas, after the body ended, including those of an event without its blank line."""
@@ -124,7 +102,44 @@ class ResponseDecoder:
             return []
         self._document.clear()
         self._sse = SseDecoder(max_event_bytes=self._max_event_bytes)
-        return self._feed(self._sse, begun)
+        return self._read(self._sse, begun)
+
+    def _read(self, sse: SseDecoder, chunk: bytes) -> list[Delta]:
+        """Read bytes of an event stream."""
+        if len(chunk) > self._max_event_bytes:
+            return self._feed(sse, chunk)
+        # Most reads are whole events.
+        if self._between_events and chunk.endswith(_BLANK_LINE):
+            return self._read_events(sse, chunk)
+        deltas: list[Delta] = []
+        begin = 0
+        if not self._between_events:
+            begin = chunk.find(_BLANK_LINE) + len(_BLANK_LINE)
+            if begin < len(_BLANK_LINE):
+                return self._feed(sse, chunk)
+            deltas += self._feed(sse, chunk[:begin])
+        # The piece of an event at the end of the chunk is left to the general decoder.
+        end = chunk.rfind(_BLANK_LINE) + len(_BLANK_LINE)
+        if self._between_events and begin < end:
+            deltas += self._read_events(sse, chunk[begin:end])
+            begin = end
+        if begin < len(chunk):
+            deltas += self._feed(sse, chunk[begin:])
+        return deltas
+
+    def _read_events(self, sse: SseDecoder, events: bytes) -> list[Delta]:
+        """Read whole events. Events that are one piece of text each are decoded together; others end such a run."""
+        text = self._payloads.feed_text_events(events)
+        if text is not None:
+            return text
+        # Halving finds the other events in few steps.
+        boundary = events.find(_BLANK_LINE, len(events) // 2)
+        if boundary + len(_BLANK_LINE) == len(events):
+            boundary = events.rfind(_BLANK_LINE, 0, boundary)
+        if boundary < 0 or self.complete:
+            return self._feed(sse, events)
+        boundary += len(_BLANK_LINE)
+        return self._read_events(sse, events[:boundary]) + self._read_events(sse, events[boundary:])
 
     def _feed(self, sse: SseDecoder, chunk: bytes) -> list[Delta]:
         if self._failed:

@@ -228,3 +228,23 @@ def test_other_events_are_left_to_the_general_decoder(events: str) -> None:
 def test_bytes_that_are_not_utf_8_are_left_to_the_general_decoder() -> None:
     decoder = DIALECTS["openai-chat"].decoder()
     assert decoder.feed_text_events(event(openai("?")).encode().replace(b"?", b"\xff")) is None
+
+
+def test_a_burst_decodes_only_the_other_events_in_general(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole answer in one read: 150 pieces of text, and four events that are not text."""
+    texts = [f"word{number} " for number in range(150)]
+    finish = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    usage = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 150}}
+    others = [openai(""), *map(openai, texts[:70]), {"note": 1}, *map(openai, texts[70:]), finish, usage]
+    stream = "".join(map(event, others)) + "data: [DONE]\n\n"
+    general: list[str] = []
+
+    def loads(text: str) -> object:
+        general.append(text)
+        return json.JSONDecoder().decode(text)
+
+    monkeypatch.setattr("streaming.dialects.payload_decoder.json.loads", loads)
+    deltas, _ = decoded("openai-chat", [stream.encode()])
+    assert deltas[0] == ContentDelta("".join(texts))
+    # The first event may also be text, but what the body is must be known first.
+    assert len(general) == 4
