@@ -21,13 +21,14 @@ from server.devices import DeviceRegistry, ToolTimeouts
 from server.kept import KeptRequests, every_other_server_is_gone
 from server.memory_service import MemoryService
 from server.models import OpenModels, TokenSpending
-from server.net import AllowedHosts, RateLimiter, parse_bind
+from server.net import AllowedHosts, parse_bind
 from server.peers import Overview
 from server.relay import Relay
 from server.requests import AnswerLimits
 from server.rest import ReadinessChecks, RestLimits, RestServices
 from server.sessions import SessionHost, SessionLimits
 from server.settings import Settings
+from server.shared_limits import Limits, Rate
 from server.sockets import DeviceGate, Handover, HandshakeLimit, UserSockets
 from server.startup import WorkerOrders
 from server.storage import Database
@@ -73,6 +74,7 @@ def compose(
     orders: WorkerOrders | None,
     exporter: OtlpExporter | None,
     handover: Handover | None,
+    make_limit: Limits,
     clock: Callable[[], float] = time.time,
 ) -> Parts:
     """Make the parts. Opens nothing. `clock` returns the seconds since the epoch that answers call "now"."""
@@ -166,7 +168,10 @@ def compose(
         holding_key=memory.holding_key,
         handover=handover,
         users=UserSockets(
-            settings.max_sockets_per_user, settings.max_bytes_per_s_per_user, settings.max_bytes_burst_per_user
+            settings.max_sockets_per_user,
+            settings.max_bytes_per_s_per_user,
+            settings.max_bytes_burst_per_user,
+            make_limit,
         ),
     )
 
@@ -201,7 +206,14 @@ def compose(
         overview=overview,
         admin_token=settings.admin_token,
         metrics_token=settings.metrics_token,
-        user_rate=RateLimiter(settings.max_http_requests_per_s_per_user, settings.max_http_requests_burst_per_user),
+        user_rate=make_limit(
+            Rate(
+                "rest_requests",
+                settings.max_http_requests_per_s_per_user,
+                settings.max_http_requests_burst_per_user,
+            )
+        ),
+        make_limit=make_limit,
         hosts=AllowedHosts(settings.allowed_hosts, parse_bind(settings.http_bind)[0]),
         worker=orders.number if orders is not None else None,
         limits=RestLimits(

@@ -55,6 +55,7 @@ from server.net import (
 from server.relay import open_relay
 from server.rest import Playground, RestServices, build_app, read_page
 from server.settings import Settings, SettingsError
+from server.shared_limits import OwnLimit, OwnPlaces, Places, SharedLimits
 from server.sockets import DEVICE_PATH, Handover, serve_device_sockets
 from server.startup import Running, WorkerOrders
 from server.storage import first_master_key, master_keys, open_database, prepare_state_dir
@@ -115,7 +116,13 @@ async def serve(
             statements = Statements.load()
             spend_table = TokenSpendTable(database.pool, statements)
             spending = TokenSpending(settings.max_tokens_per_user_day, time.time, spend_table, metrics)
-            models = await open_models(settings, client, nursery, metrics, local_models, spending)
+            shared = None
+            if orders is not None:
+                shared = SharedLimits(orders.folder)
+                await nursery.start(shared.run)
+            hashes = _places(shared, "password_hashes", _PASSWORD_THREADS)
+            calls = _places(shared, "model_calls", settings.max_model_calls)
+            models = await open_models(settings, client, nursery, metrics, local_models, spending, calls)
             keys, key_file = found_keys or await first_master_key(settings, database.pool, statements)
             users = user_keys(settings, keys)
             memory = await open_memory(
@@ -129,7 +136,7 @@ async def serve(
                 spending.working_for,
             )
             tokens = Tokens(KeyRing(keys).derive(TOKEN_LABEL), lifetime_s=settings.access_token_ttl_s)
-            passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS), hasher)
+            passwords = Passwords(trio.CapacityLimiter(_PASSWORD_THREADS), hasher, hashes)
             accounts = Accounts(database.pool, statements, passwords, users)
             logins = Logins(
                 database.pool,
@@ -192,6 +199,7 @@ async def serve(
                 orders,
                 exporter,
                 handover,
+                OwnLimit if shared is None else shared.limit,
                 clock,
             )
             origins = AllowedOrigins(settings.allowed_origins)
@@ -248,6 +256,10 @@ async def serve(
             await _drain(parts, rest_done, settings.drain_grace_s)
             nursery.cancel_scope.cancel()
     log.info("stopped")
+
+
+def _places(shared: SharedLimits | None, name: str, count: int) -> Places:
+    return OwnPlaces(count) if shared is None else shared.places(name, count)
 
 
 def _playground(settings: Settings, ws_address: tuple[str, int]) -> Playground | None:

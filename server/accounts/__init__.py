@@ -22,7 +22,7 @@ from server.accounts.credentials import (
     Tokens,
 )
 from server.accounts.ended_access import EndedAccess
-from server.accounts.hash_slots import HashingBusy
+from server.accounts.hash_slots import HashingBusy, HashSource
 from server.accounts.identity_provider import IdentityProvider, ProviderTerms, ProviderUnavailable
 from server.accounts.invites import InviteRefused, Invites
 from server.accounts.logins import DeviceEntry, Logins, LoginTokens, NoSuchDevice, RefreshTokenReused
@@ -53,6 +53,7 @@ __all__ = [
     "EmailTaken",
     "EmailWebhook",
     "EndedAccess",
+    "HashSource",
     "HashingBusy",
     "IdentityProvider",
     "InviteRefused",

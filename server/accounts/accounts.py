@@ -11,6 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from memory.keys import UserKeys
 from server.accounts.credentials import Passwords
 from server.accounts.ended_access import EndedAccess
+from server.accounts.hash_slots import NO_SOURCE, HashSource
 from server.accounts.invites import InviteRefused, Invites
 from server.accounts.logins import Logins
 from server.accounts.password_rules import check_password
@@ -60,12 +61,17 @@ class Accounts:
         self._keys = keys
 
     async def register(
-        self, email: Email, password: str, *, invite: tuple[Invites, str] | None = None, source: str = ""
+        self,
+        email: Email,
+        password: str,
+        *,
+        invite: tuple[Invites, str] | None = None,
+        source: HashSource = NO_SOURCE,
     ) -> UUID:
         """Create an account with a new wrapped encryption key, and return the user's id. Raises `EmailTaken`.
 
         Of several concurrent registrations of one e-mail address, exactly one succeeds. `invite`: a code that is used
-        up by the registration, and by nothing else; raises `InviteRefused`. `source`: the network address.
+        up by the registration, and by nothing else; raises `InviteRefused`. `source`: who waits.
         """
         password_hash = await self._passwords.hash(password, source)
         user_id = uuid4()
@@ -103,7 +109,9 @@ class Accounts:
         if await inserted.fetchone() is None and key.share_id is not None:
             await self._keys.discard_share(user_id, key.share_id)
 
-    async def check(self, user_id: UUID, password: str, source: str = "") -> tuple[str | None, str | None]:
+    async def check(
+        self, user_id: UUID, password: str, source: HashSource = NO_SOURCE
+    ) -> tuple[str | None, str | None]:
         """The user's address and password hash, if `password` is theirs. Raises `BadCredentials`.
 
         Both are None, and the password does not count, for a user of the identity provider.
@@ -119,7 +127,7 @@ class Accounts:
         return email, stored
 
     async def change_password(
-        self, user_id: UUID, old: str, new: str, logins: Logins, *, keep: UUID | None, source: str = ""
+        self, user_id: UUID, old: str, new: str, logins: Logins, *, keep: UUID | None, source: HashSource = NO_SOURCE
     ) -> EndedAccess:
         """Replace the password and end every login but `keep`, in one transaction.
 
@@ -143,7 +151,7 @@ class Accounts:
             await connection.execute(self._statements["user_closing"], {"user_id": user_id, "within_s": within_s})
         return EndedAccess(user_id, account=True)
 
-    async def login(self, email: Email, password: str, source: str = "") -> UUID:
+    async def login(self, email: Email, password: str, source: HashSource = NO_SOURCE) -> UUID:
         """The id of the user with this e-mail address and password.
 
         Raises `BadCredentials`. An unknown address takes the same time as a wrong password.

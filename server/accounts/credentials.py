@@ -20,7 +20,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
 
-from server.accounts.hash_slots import HashSlots
+from server.accounts.hash_slots import NO_SOURCE, HashSlots, HashSource
+from server.shared_limits import OwnPlaces, Places
 
 TOKEN_LABEL: Final = "tessera access token"  # noqa: S105 - a label for key derivation, not a secret
 """The label that the signing keys are derived with: `KeyRing.derive(TOKEN_LABEL)`."""
@@ -46,22 +47,25 @@ class Passwords:
     """Hashes and checks passwords with argon2id, in worker threads.
 
     `limiter` bounds the number of concurrent hashes: each takes the memory that `hasher` uses (64 MiB by default).
-    Network addresses that wait get their turn one after the other.
+    `places`: those of the hashes, if other processes of this machine share them. Sources that wait get their turn one
+    after the other.
     Passwords of unknown users are checked against a random digest with the same parameters.
     """
 
-    def __init__(self, limiter: trio.CapacityLimiter, hasher: PasswordHasher | None = None) -> None:
+    def __init__(
+        self, limiter: trio.CapacityLimiter, hasher: PasswordHasher | None = None, places: Places | None = None
+    ) -> None:
         self._limiter = limiter
-        self._slots = HashSlots(int(limiter.total_tokens))
+        self._slots = HashSlots(places or OwnPlaces(int(limiter.total_tokens)))
         self._hasher = hasher or PasswordHasher()
         self._nobody = _random_hash(self._hasher)
 
-    async def hash(self, password: str, source: str = "") -> str:
+    async def hash(self, password: str, source: HashSource = NO_SOURCE) -> str:
         """The hash to store, as a PHC string with salt and parameters. `source` and errors: see `HashSlots`."""
         async with self._slots.slot(source):
             return await trio.to_thread.run_sync(self._hasher.hash, _normalise(password), limiter=self._limiter)
 
-    async def check(self, password: str, stored: str | None, source: str = "") -> PasswordCheck:
+    async def check(self, password: str, stored: str | None, source: HashSource = NO_SOURCE) -> PasswordCheck:
         """Check `password` against a stored hash. With `stored` None (unknown user) it fails after the same work.
 
         `source` and errors: see `HashSlots`.

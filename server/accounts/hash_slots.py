@@ -1,20 +1,23 @@
-"""The places for password hashing: a bounded number, given in turn to the network addresses that wait.
+"""The places for password hashing: a bounded number, given in turn to the sources that wait.
 
 Hashing takes tens of milliseconds of a core on purpose. Sixty logins from one address must not make the login from
-another address wait for all of them.
+another address wait for all of them. Nor must sixty logins from sixty addresses delay a device that has logged in
+before: known devices and unknown addresses get turns alternately.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
-import trio
+from server.shared_limits import Places
 
 _MAX_WAITING: Final = 1000
 _MAX_WAITING_OF_ONE: Final = 100
+_KNOWN: Final = "known"
 
 
 class HashingBusy(Exception):
@@ -24,76 +27,57 @@ class HashingBusy(Exception):
         super().__init__("Too many logins wait at this server. Try again in a few seconds.")
 
 
-class _Waiter:
-    __slots__ = ("given", "woken")
+@dataclass(frozen=True, slots=True)
+class HashSource:
+    """Who waits for a hash: a network address, or a device or user that is `known` because it has logged in before."""
 
-    def __init__(self) -> None:
-        self.woken = trio.Event()
-        self.given = False
+    name: str = ""
+    known: bool = False
+
+
+NO_SOURCE: Final = HashSource()
+"""Requests that share one turn, such as those of tests."""
 
 
 class HashSlots:
-    """`total` places. Sources that wait get the next place in turn, each in the order of its requests."""
+    """Sources that wait for one of `places` get the next one in turn, each in the order of its requests.
+
+    At most `max_waiting` unknown and as many known requests wait in this process, and `max_waiting_of_one` of one
+    source.
+    """
 
     def __init__(
-        self, total: int, *, max_waiting: int = _MAX_WAITING, max_waiting_of_one: int = _MAX_WAITING_OF_ONE
+        self, places: Places, *, max_waiting: int = _MAX_WAITING, max_waiting_of_one: int = _MAX_WAITING_OF_ONE
     ) -> None:
-        self._free = total
+        self._places = places
         self._max_waiting = max_waiting
         self._max_of_one = max_waiting_of_one
-        self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
+        self._waiting: Counter[HashSource] = Counter()
 
     def __repr__(self) -> str:
-        return f"<HashSlots, {self._free} free, {self.waiting} waiting>"
+        return f"<HashSlots, {self._places.held} held, {self.waiting} waiting>"
 
     @property
     def waiting(self) -> int:
         """The number of requests without a place."""
-        return sum(map(len, self._waiting.values()))
+        return self._waiting.total()
 
     @asynccontextmanager
-    async def slot(self, source: str) -> AsyncIterator[None]:
+    async def slot(self, source: HashSource) -> AsyncIterator[None]:
         """Hold a place for the length of the block. Raises `HashingBusy` if too many requests wait already."""
-        await self._acquire(source)
+        group = sum(count for one, count in self._waiting.items() if one.known == source.known)
+        if group >= self._max_waiting or self._waiting[source] >= self._max_of_one:
+            raise HashingBusy
+        kind = _KNOWN if source.known else ""
+        place = self._places.place(f"{kind} {source.name}", kind)
+        self._waiting[source] += 1
+        try:
+            await self._places.take(place)
+        finally:
+            self._waiting[source] -= 1
+            if not self._waiting[source]:
+                del self._waiting[source]
         try:
             yield
         finally:
-            self._release()
-
-    async def _acquire(self, source: str) -> None:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        if self._free:
-            self._free -= 1
-            return
-        queue = self._waiting.get(source, deque())
-        if self.waiting >= self._max_waiting or len(queue) >= self._max_of_one:
-            raise HashingBusy
-        waiter = _Waiter()
-        queue.append(waiter)
-        self._waiting[source] = queue
-        try:
-            await waiter.woken.wait()
-        except trio.Cancelled:
-            if waiter.given:
-                self._release()
-            else:
-                self._forget(source, waiter)
-            raise
-
-    def _release(self) -> None:
-        if not self._waiting:
-            self._free += 1
-            return
-        # The source that was served last goes to the end.
-        source, queue = self._waiting.popitem(last=False)
-        waiter = queue.popleft()
-        if queue:
-            self._waiting[source] = queue
-        waiter.given = True
-        waiter.woken.set()
-
-    def _forget(self, source: str, waiter: _Waiter) -> None:
-        queue = self._waiting[source]
-        queue.remove(waiter)
-        if not queue:
-            del self._waiting[source]
+            place.give_back()

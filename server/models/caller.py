@@ -14,7 +14,7 @@ from uuid import UUID
 import trio
 
 from server.models.budget import Entry
-from server.models.places import Place
+from server.shared_limits import Place
 
 _caller: ContextVar[Caller | None] = ContextVar("model_caller", default=None)
 

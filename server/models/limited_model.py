@@ -8,9 +8,9 @@ from typing import Final
 
 from agents.model import Model, Reply
 from server.models.caller import Caller, current_caller
-from server.models.places import ModelPlaces
 from server.models.spending import TokenSpending
 from server.requests import RequestRefused
+from server.shared_limits import Places
 from streaming.chat import ChatRequest, Delta, estimated_input_tokens
 from streaming.model import ModelError, NoPlace, StreamingModel
 from streaming.wire import ErrorCode
@@ -26,7 +26,7 @@ class LimitedModel:
     It wraps one attempt, so a call that waits to be retried holds no place.
     """
 
-    def __init__(self, model: StreamingModel, places: ModelPlaces, wait_s: float) -> None:
+    def __init__(self, model: StreamingModel, places: Places, wait_s: float) -> None:
         self._model = model
         self._places = places
         self._wait_s = wait_s
@@ -43,7 +43,7 @@ class LimitedModel:
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[list[Delta]]]:
         """See `streaming.model.StreamingModel`. Raises `NoPlace`, with code `model_busy`, if it gets no place."""
         caller = current_caller()
-        place = self._places.place(None if caller is None else caller.user_id)
+        place = self._places.place("" if caller is None else str(caller.user_id))
         if not await self._places.take(place, self._wait_s):
             raise NoPlace(ErrorCode.MODEL_BUSY, _BUSY, retryable=True)
         try:

@@ -25,12 +25,12 @@ from server.local_model import (
     this_machine,
 )
 from server.models.limited_model import ChargedModel, LimitedModel
-from server.models.places import ModelPlaces
 from server.models.probe import Obedience, is_small, probe, shape_of
 from server.models.shape_keeper import ShapeKeeper, ShapeKeepers
 from server.models.spending import TokenSpending
 from server.net import serve_rest
 from server.settings import PREFIX, DialectName, FallbackModel, Settings, SettingsError
+from server.shared_limits import OwnPlaces, Places
 from server.telemetry import Metrics, ModelUse, TracedModel, answered_by
 from streaming.chat import Usage
 from streaming.dialects import DIALECTS, Dialect, OpenAIChat, at_host, fitted, is_reasoning_model, is_self_hosted
@@ -96,10 +96,12 @@ async def open_models(
     metrics: Metrics,
     local_models: Mapping[str, LocalModel] = LOCAL_MODELS,
     spending: TokenSpending | None = None,
+    places: Places | None = None,
 ) -> OpenModels:
     """The models of the settings. If they name none, start the demo model in `nursery` and call it over HTTP.
 
-    A model of `local_models` runs in a child process, also in `nursery`. Raises `LocalModelFailed` if it can't run.
+    A model of `local_models` runs in a child process, also in `nursery`. `places`: of running calls; None: only this
+    process counts them. Raises `LocalModelFailed` if the local model can't run.
     """
     dialect = DIALECTS[settings.model_dialect]
     key = settings.model_key
@@ -131,7 +133,7 @@ async def open_models(
     first = replace(_first(settings, name, url, dialect), key=key)
     if settings.fallback_models:
         description += ", then " + ", ".join(fallback.name for fallback in settings.fallback_models)
-    places = ModelPlaces(settings.max_model_calls)
+    shared_places = places or OwnPlaces(settings.max_model_calls)
 
     answering = [first, *(_fallback(first, fallback) for fallback in settings.fallback_models)]
     # The keepers of shapes share these, to see which model answers; they pass by the failover and its breakers.
@@ -148,7 +150,7 @@ async def open_models(
 
         shape_of = (lambda place: keepers[place].current) if keepers and use == "answer" else None
         on_fault = partial(metrics.model_failed, use)
-        failing_over[use] = _failing_over(settings, places, models, on_fault, begun, shape_of)
+        failing_over[use] = _failing_over(settings, shared_places, models, on_fault, begun, shape_of)
         called: Model = failing_over[use]
         if spending is not None:
             called = ChargedModel(called, spending)
@@ -171,7 +173,7 @@ async def open_models(
         memory = single("memory", settings.memory_model_name)
     metrics.watch_models(
         lambda: [(use, name, state) for use, one in failing_over.items() for name, state in one.states()],
-        lambda: places.held,
+        lambda: shared_places.held,
     )
 
     def all_breakers_open() -> bool:
@@ -272,7 +274,7 @@ def _fitted(settings: Settings, config: ModelConfig) -> ModelConfig:
 
 def _failing_over(
     settings: Settings,
-    places: ModelPlaces,
+    places: Places,
     models: Sequence[ChatModel],
     on_fault: Callable[[str, ErrorCode], None],
     on_begun: Callable[[int], None],

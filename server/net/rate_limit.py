@@ -77,13 +77,21 @@ class RateLimiter:
 
     def take(self, key: str, now: float) -> float:
         """Take one token of `key`. Returns 0 if there was one, else the seconds until the next."""
+        bucket = self._bucket(key, now)
+        return 0.0 if bucket.take(now) else bucket.wait_s(now)
+
+    def spend(self, key: str, amount: float, now: float) -> float:
+        """Take `amount` of `key` in any case. Returns the seconds until it owes nothing; 0 if it owes nothing now."""
+        return self._bucket(key, now).spend(amount, now)
+
+    def _bucket(self, key: str, now: float) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:
             self._evict(now)
             bucket = self._buckets[key] = TokenBucket(self._rate, self._burst)
         else:
             self._buckets.move_to_end(key)
-        return 0.0 if bucket.take(now) else bucket.wait_s(now)
+        return bucket
 
     def _evict(self, now: float) -> None:
         # Keys are in order of last use, so buckets that are full again are at the front.

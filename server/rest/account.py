@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field, SecretStr
 from quart import Blueprint, Response
 
 from memory import NoSuchUser
-from server.accounts import BadCredentials, NoSuchDevice
+from server.accounts import BadCredentials, HashSource, NoSuchDevice
 from server.rest.auth import CONFIG, NewPassword, Password
 from server.rest.auth_errors import refuse_bad_credentials
 from server.rest.auth_limits import AuthLimits
-from server.rest.bodies import authenticated_user, client_address, read_body
+from server.rest.bodies import authenticated_user, read_body
 from server.rest.errors import ApiError, json_response, unauthorized
 from server.rest.openapi import Answer, Operation, rule_of
 from server.rest.services import RestServices
@@ -147,7 +147,7 @@ def account_routes(services: RestServices, limits: AuthLimits) -> Blueprint:
     async def change_password() -> Response:
         user = await authenticated_user(services)
         body = await read_body(PasswordBody)
-        limits.by_user(user.user_id)
+        await limits.by_user(user.user_id)
         try:
             ended = await services.accounts.change_password(
                 user.user_id,
@@ -155,7 +155,7 @@ def account_routes(services: RestServices, limits: AuthLimits) -> Blueprint:
                 body.new_password.get_secret_value(),
                 services.logins,
                 keep=user.login_id,
-                source=client_address(services),
+                source=HashSource(str(user.user_id), known=True),
             )
         except BadCredentials:
             raise _wrong_password() from None
@@ -166,12 +166,12 @@ def account_routes(services: RestServices, limits: AuthLimits) -> Blueprint:
     async def delete_account() -> Response:
         user = await authenticated_user(services)
         body = await read_body(DeleteAccountBody)
-        limits.by_user(user.user_id)
+        await limits.by_user(user.user_id)
         if services.memory is None:
             raise ApiError(503, ErrorCode.MEMORY_UNAVAILABLE, "Memory is not available on this server.", retryable=True)
         try:
             password = body.password.get_secret_value()
-            await services.accounts.check(user.user_id, password, client_address(services))
+            await services.accounts.check(user.user_id, password, HashSource(str(user.user_id), known=True))
         except BadCredentials:
             raise _wrong_password() from None
         # Nobody gets in any more, every server closes the sockets and ends the requests; then the rows go.

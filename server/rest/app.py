@@ -7,7 +7,6 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.routing import BaseConverter
@@ -63,7 +62,7 @@ def build_app(services: RestServices) -> QuartTrio:
     app.url_map.merge_slashes = False
     app.url_map.converters["name"] = NameConverter
     install_error_handlers(app)
-    limits = AuthLimits(services.limits, trio.current_time)
+    limits = AuthLimits(services.limits, services.make_limit)
     app.register_blueprint(auth.auth_routes(services, limits))
     app.register_blueprint(accounts.account_routes(services, limits))
     app.register_blueprint(chat.chat_routes(services))

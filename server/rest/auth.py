@@ -13,6 +13,7 @@ from server.accounts import (
     BadCredentials,
     Email,
     EmailTaken,
+    HashSource,
     LoginTokens,
     RefreshTokenInvalid,
     RefreshTokenReused,
@@ -198,14 +199,14 @@ def auth_routes(services: RestServices, limits: AuthLimits) -> Blueprint:
 
     @routes.route(REGISTER.path, methods=[REGISTER.method])
     async def register() -> Response:
-        limits.by_address(client_address(services))
+        await limits.by_address(client_address(services))
         body = await read_body(RegisterBody)
-        limits.by_email(body.email, None)
+        await limits.by_email(body.email, None)
         if registration.mode == "off":
             raise ApiError(403, "registration_off", "This server does not register accounts. Ask its operator for one.")
         password = body.password.get_secret_value()
         check_password(password, body.email)
-        limits.by_signup(client_address(services))
+        await limits.by_signup(client_address(services))
         code = body.code.get_secret_value() if body.code is not None else None
         if not await registration.is_verified(body.email, code, services.accounts):
             return json_response(VerificationAnswer(), 202)
@@ -214,7 +215,7 @@ def auth_routes(services: RestServices, limits: AuthLimits) -> Blueprint:
                 body.email,
                 password,
                 invite=registration.invite(body.invite.get_secret_value() if body.invite is not None else ""),
-                source=client_address(services),
+                source=HashSource(client_address(services)),
             )
         except EmailTaken as error:
             raise ApiError(409, "email_taken", str(error)) from None
@@ -226,17 +227,16 @@ def auth_routes(services: RestServices, limits: AuthLimits) -> Blueprint:
         try:
             body = await read_body(LoginBody)
         except (ApiError, HTTPException):
-            limits.by_address(client_address(services))
+            await limits.by_address(client_address(services))
             raise
         token = body.device_token.get_secret_value() if body.device_token is not None else ""
         device = services.codes.known_device(token, body.email)
         if device is None:
-            limits.by_address(client_address(services))
-        limits.by_email(body.email, device)
+            await limits.by_address(client_address(services))
+        await limits.by_email(body.email, device)
         try:
-            user_id = await services.accounts.login(
-                body.email, body.password.get_secret_value(), client_address(services)
-            )
+            source = HashSource(client_address(services)) if device is None else HashSource(device, known=True)
+            user_id = await services.accounts.login(body.email, body.password.get_secret_value(), source)
             tokens = await logins.begin(user_id, body.device_id)
         except (BadCredentials, RefreshTokenInvalid):
             raise unauthorized(str(BadCredentials()), code="bad_credentials") from None
@@ -251,7 +251,7 @@ def _add_refresh_routes(routes: Blueprint, services: RestServices, limits: AuthL
 
     @routes.route(REFRESH.path, methods=[REFRESH.method])
     async def refresh() -> Response:
-        limits.refreshes(client_address(services))
+        await limits.refreshes(client_address(services))
         body = await read_body(RefreshBody)
         try:
             tokens = await logins.refresh(body.refresh_token.get_secret_value(), body.device_id)
@@ -264,7 +264,7 @@ def _add_refresh_routes(routes: Blueprint, services: RestServices, limits: AuthL
 
     @routes.route(LOGOUT.path, methods=[LOGOUT.method])
     async def logout() -> Response:
-        limits.refreshes(client_address(services))
+        await limits.refreshes(client_address(services))
         body = await read_body(LogoutBody)
         try:
             ended = await logins.end_by_token(body.refresh_token.get_secret_value())

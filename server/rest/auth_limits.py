@@ -6,47 +6,45 @@ with its device token, and then only has its own limit: nobody can lock the owne
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from server.net import RateLimiter
 from server.rest.errors import rate_limited
 from server.rest.services import RestLimits
+from server.shared_limits import Limit, Limits, Rate
 
 _HOUR_S: Final = 3600.0
 
 
 class AuthLimits:
-    """`clock` is monotonic, in seconds. Each method raises `ApiError` 429 if there were too many attempts."""
+    """`make` makes the limits. Each method raises `ApiError` 429 if there were too many attempts."""
 
-    def __init__(self, limits: RestLimits, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._addresses = RateLimiter(limits.auth_address_rate_per_s, limits.auth_address_burst)
-        self._accounts = RateLimiter(limits.auth_email_rate_per_s, limits.auth_email_burst)
-        self._signups = RateLimiter(limits.signups_per_hour / _HOUR_S, limits.signups_per_hour)
-        self._refreshes = RateLimiter(limits.refresh_rate_per_s, limits.refresh_burst)
+    def __init__(self, limits: RestLimits, make: Limits) -> None:
+        self._addresses = make(Rate("auth_address", limits.auth_address_rate_per_s, limits.auth_address_burst))
+        self._accounts = make(Rate("auth_account", limits.auth_email_rate_per_s, limits.auth_email_burst))
+        self._signups = make(Rate("signups", limits.signups_per_hour / _HOUR_S, limits.signups_per_hour))
+        self._refreshes = make(Rate("refreshes", limits.refresh_rate_per_s, limits.refresh_burst))
 
-    def by_address(self, address: str) -> None:
+    async def by_address(self, address: str) -> None:
         """An attempt of this network address."""
-        self._take(self._addresses, address)
+        await self._take(self._addresses, address)
 
-    def by_signup(self, address: str) -> None:
+    async def by_signup(self, address: str) -> None:
         """A new account of this network address."""
-        self._take(self._signups, address)
+        await self._take(self._signups, address)
 
-    def by_email(self, email: str, device: str | None) -> None:
+    async def by_email(self, email: str, device: str | None) -> None:
         """An attempt for this account, by the known device `device`, or by an unknown one."""
-        self._take(self._accounts, email if device is None else f"{email} {device}")
+        await self._take(self._accounts, email if device is None else f"{email} {device}")
 
-    def by_user(self, user_id: UUID) -> None:
+    async def by_user(self, user_id: UUID) -> None:
         """An attempt with an access token of this user."""
-        self._take(self._accounts, str(user_id))
+        await self._take(self._accounts, str(user_id))
 
-    def refreshes(self, address: str) -> None:
+    async def refreshes(self, address: str) -> None:
         """A use of a refresh token. It has 256 random bits, so this only limits the load of the database."""
-        self._take(self._refreshes, address)
+        await self._take(self._refreshes, address)
 
-    def _take(self, limiter: RateLimiter, key: str) -> None:
-        if wait_s := limiter.take(key, self._clock()):
+    async def _take(self, limit: Limit, key: str) -> None:
+        if wait_s := await limit.take(key):
             raise rate_limited(wait_s)

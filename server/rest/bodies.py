@@ -69,7 +69,7 @@ async def authenticated_user(services: RestServices) -> AuthenticatedUser:
         raise unauthorized(message, challenge='error="invalid_token"') from None
     except TokenInvalid as error:
         raise unauthorized(f"{error} Log in again.", challenge='error="invalid_token"') from None
-    if wait_s := services.user_rate.take(str(user.user_id), trio.current_time()):
+    if wait_s := await services.user_rate.take(str(user.user_id)):
         # A client that asks again immediately would otherwise cost as much as before: each request checks its token.
         await trio.sleep(_REFUSED_LATE_S)
         raise rate_limited(wait_s)

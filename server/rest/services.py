@@ -10,10 +10,11 @@ from pydantic import SecretStr
 
 from memory import MemoryMiddleware
 from server.accounts import Accounts, Authenticator, EndedAccess, Logins, Registration, SignedCodes, Tokens
-from server.net import AllowedHosts, AllowedOrigins, RateLimiter, TrustedProxies
+from server.net import AllowedHosts, AllowedOrigins, TrustedProxies
 from server.peers import Overview
 from server.requests import ChatRunner, KnownRequests
 from server.rest.playground import Playground
+from server.shared_limits import Limit, Limits, OwnLimit, Rate
 from server.telemetry import Metrics
 
 Readiness = Callable[[], Awaitable[Mapping[str, str | None]]]
@@ -52,7 +53,7 @@ class RestServices:
     answers 404. `overview` covers all workers; this process is number `worker`. Without `admin_token`, `/debug/tasks`
     answers 404. `access` checks access tokens in the database too; without it, the tokens alone are checked.
     `end_access` closes the sockets of an access that has ended, at every server. With `metrics_token`, `/metrics` needs
-    it as bearer token. `user_rate` limits the requests of each user.
+    it as bearer token. `user_rate` limits the requests of each user; `make_limit` makes the limits of logins.
     """
 
     accounts: Accounts
@@ -77,7 +78,8 @@ class RestServices:
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     hosts: AllowedHosts = field(default_factory=AllowedHosts)
     metrics_token: SecretStr | None = None
-    user_rate: RateLimiter = field(default_factory=lambda: RateLimiter(20, 200))
+    user_rate: Limit = field(default_factory=lambda: OwnLimit(Rate("rest_requests", 20, 200)))
+    make_limit: Limits = OwnLimit
 
     @property
     def authenticator(self) -> Authenticator:

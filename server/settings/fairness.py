@@ -19,13 +19,14 @@ class FairnessSettings(BaseModel):
     max_bytes_per_s_per_user: float = Field(
         262_144,
         ge=1024,
-        description="sustained bytes per second that the device sockets of one user may send together, per process;"
-        " over it, they are read more slowly",
+        description="sustained bytes per second that the device sockets of one user may send together, over all"
+        " workers of a host; over it, they are read more slowly",
     )
     max_bytes_burst_per_user: int = Field(
         4_194_304,
         ge=65_536,
-        description="bytes that the device sockets of one user may send together in one burst, per process",
+        description="bytes that the device sockets of one user may send together in one burst, over all workers of a"
+        " host",
     )
     max_requests_per_user: int = Field(
         16,
@@ -48,7 +49,7 @@ class FairnessSettings(BaseModel):
         " with 4512",
     )
     max_signups_per_address_hour: int = Field(
-        20, ge=1, description="accounts that one network address may register per hour, per process"
+        20, ge=1, description="accounts that one network address may register per hour, over all workers of a host"
     )
     max_connections_per_address: int = Field(
         500,
@@ -66,10 +67,10 @@ class FairnessSettings(BaseModel):
         " most TESSERA_DATABASE_POOL_SIZE - 1 take effect",
     )
     max_http_requests_per_s_per_user: float = Field(
-        20, gt=0, description="sustained authenticated REST requests per second and user, per process"
+        20, gt=0, description="sustained authenticated REST requests per second and user, over all workers of a host"
     )
     max_http_requests_burst_per_user: int = Field(
-        200, ge=1, description="authenticated REST requests of one user in one burst, per process"
+        200, ge=1, description="authenticated REST requests of one user in one burst, over all workers of a host"
     )
     allowed_hosts: list[str] = Field(
         default_factory=list,

@@ -274,7 +274,7 @@ class Settings(FairnessSettings, AccountSettings, NetworkSettings, MemoryIndexSe
     max_tokens_per_user_day: int | None = Field(
         None, ge=1, description="model tokens per user and UTC day; unset: no limit"
     )
-    max_model_calls: int = Field(256, ge=1, le=100_000, description="maximum number of running model calls per process")
+    max_model_calls: int = Field(256, ge=1, le=100_000, description="maximum number of running model calls per host")
     model_call_wait_s: float = Field(
         5,
         ge=0,

@@ -1,42 +1,57 @@
-"""The open sockets of each user of this process: how many devices have one, and how many bytes they may send."""
+"""The open sockets of each user: how many devices have one, and how many bytes they may send."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from server.net import TokenBucket
+from server.shared_limits import Limit, Limits, OwnLimit, Rate
 from server.sockets.handshake import HandshakeFailed
 from streaming.wire import CloseCode
 
 DEFAULT_SOCKETS: Final = 10
 DEFAULT_BYTES_PER_S: Final = 262_144
 DEFAULT_BYTES_BURST: Final = 4_194_304
+# Frames below this size are counted together, so that not each of them asks other processes.
+_COUNTED_BYTES: Final = 16_384
 
 
-@dataclass(slots=True)
-class _User:
-    bytes_in: TokenBucket
-    devices: Counter[UUID] = field(default_factory=Counter)
+class BytesIn:
+    """What one socket of a user sends. `limit`: of all bytes of the user."""
+
+    def __init__(self, limit: Limit, user_id: UUID) -> None:
+        self._limit = limit
+        self._key = str(user_id)
+        self._uncounted = 0
+
+    async def spend(self, size: int) -> float:
+        """Count `size` bytes. Returns the seconds for which the socket should not be read."""
+        self._uncounted += size
+        if self._uncounted < _COUNTED_BYTES:
+            return 0.0
+        counted, self._uncounted = self._uncounted, 0
+        return await self._limit.spend(self._key, counted)
 
 
 class UserSockets:
-    """At most `devices` devices of one user with open sockets; they send `bytes_per_s`, in bursts of `bytes_burst`."""
+    """At most `devices` devices of one user with open sockets; they send `bytes_per_s`, in bursts of `bytes_burst`.
+
+    The bytes count also after the sockets are closed, so a user who connects again gets no new burst.
+    """
 
     def __init__(
         self,
         devices: int = DEFAULT_SOCKETS,
         bytes_per_s: float = DEFAULT_BYTES_PER_S,
         bytes_burst: int = DEFAULT_BYTES_BURST,
+        make_limit: Limits = OwnLimit,
     ) -> None:
         self._devices = devices
-        self._bytes_per_s = bytes_per_s
-        self._bytes_burst = bytes_burst
-        self._users: dict[UUID, _User] = {}
+        self._bytes_in = make_limit(Rate("bytes_in", bytes_per_s, bytes_burst))
+        self._users: dict[UUID, Counter[UUID]] = {}
 
     def __len__(self) -> int:
         return len(self._users)
@@ -49,17 +64,15 @@ class UserSockets:
         the place of its older socket.
         """
         self.check(self.connected(user_id), device_id)
-        user = self._users.get(user_id)
-        if user is None:
-            user = self._users[user_id] = _User(TokenBucket(self._bytes_per_s, self._bytes_burst))
-        user.devices[device_id] += 1
+        devices = self._users.setdefault(user_id, Counter())
+        devices[device_id] += 1
         try:
             yield
         finally:
-            user.devices[device_id] -= 1
-            if not user.devices[device_id]:
-                del user.devices[device_id]
-            if not user.devices:
+            devices[device_id] -= 1
+            if not devices[device_id]:
+                del devices[device_id]
+            if not devices:
                 del self._users[user_id]
 
     def check(self, connected: Collection[UUID], device_id: UUID) -> None:
@@ -69,12 +82,10 @@ class UserSockets:
             reason = f"{len(others)} devices of this account are connected; the limit is {self._devices}"
             raise HandshakeFailed(CloseCode.TOO_MANY_SOCKETS, reason)
 
-    def bytes_in(self, user_id: UUID) -> TokenBucket | None:
-        """What the user may send; None without an open socket."""
-        user = self._users.get(user_id)
-        return None if user is None else user.bytes_in
+    def bytes_in(self, user_id: UUID) -> BytesIn:
+        """Counts what a socket of the user sends."""
+        return BytesIn(self._bytes_in, user_id)
 
     def connected(self, user_id: UUID) -> set[UUID]:
         """The devices of the user with sockets at this process."""
-        user = self._users.get(user_id)
-        return set() if user is None else set(user.devices)
+        return set(self._users.get(user_id, ()))

@@ -16,12 +16,12 @@ import trio
 
 from memory.delivery import ClientRecord
 from server.accounts import Authenticator, EndedAccess, TokenExpired, TokenInvalid
-from server.net import TokenBucket
 from server.sessions import Session, SessionHost
 from server.sockets.clocks import Expiry, Heartbeat, RefreshRefused, keep_time, next_due
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.handshake import Hello
 from server.sockets.inbound_rate import InboundRate
+from server.sockets.user_sockets import BytesIn
 from server.sockets.writer import write_frames
 from server.telemetry import Metrics
 from streaming.wire import (
@@ -60,9 +60,9 @@ class SocketView:
         access: Authenticator,
         metrics: Metrics,
         wall_clock: Callable[[], float],
-        bytes_in: TokenBucket | None = None,
+        bytes_in: BytesIn | None = None,
     ) -> None:
-        """`bytes_in`: what the user may send on all sockets; a socket that sent more is not read for a while."""
+        """`bytes_in`: counts what the user sends on all sockets; after too much, this one is not read for a while."""
         limits = sessions.limits
         self._socket = socket
         self._hello: Hello | None = hello
@@ -227,7 +227,7 @@ class SocketView:
 
     async def _rest(self, size: int) -> None:
         """Read no more until the bytes that the user sends are within their rate. No frame is lost."""
-        wait_s = 0.0 if self._bytes_in is None else self._bytes_in.spend(size, trio.current_time())
+        wait_s = 0.0 if self._bytes_in is None else await self._bytes_in.spend(size)
         if wait_s > 0:
             await trio.sleep(min(wait_s, _LONGEST_REST_S))
 

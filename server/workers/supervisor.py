@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from server.net import host_port, parse_bind, reserved_port
 from server.processes import program
 from server.settings import PREFIX, Settings
+from server.shared_limits import Arbiter
 from server.startup import Running, WorkerOrders, read_line
 from server.storage import (
     check_connections,
@@ -237,7 +238,10 @@ async def supervise(
         def ready(running: Running) -> None:
             on_ready(replace(running, database=description, generated_key_file=key_file, workers=settings.workers))
 
-        await supervisor.run(ready)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(Arbiter(Path(folder)).serve)
+            await supervisor.run(ready)
+            nursery.cancel_scope.cancel()
 
 
 async def _reserve(stack: AsyncExitStack, name: str, bind: str) -> str:

@@ -25,13 +25,13 @@ from server.memory_service import AnswerMemory, ChangeSource, ConversationContex
 from server.memory_service.entity_changes import Logged
 from server.memory_service.obedience import Obeyed
 from server.models.spending import TokenSpending
-from server.net import TokenBucket
 from server.requests import AnswerLimits, ChatInput, RequestClaims
 from server.sessions.host import SessionHost
 from server.sessions.kept import KeptAnswers
 from server.sessions.limits import SessionLimits
 from server.sockets.device_socket import DeviceSocket
 from server.sockets.handshake import shake_hands
+from server.sockets.user_sockets import BytesIn
 from server.sockets.view import SocketView
 from server.telemetry.metrics import Metrics
 from streaming.wire import WsFailure, WsMutationRecord
@@ -134,7 +134,7 @@ class MemoryServer:
     agent_limits: AgentLimits = field(default_factory=lambda: AgentLimits(router_asks="always"))
     memory: AnswerMemory = field(default_factory=NoMemory)
     store: KeptAnswers | None = None
-    bytes_in: TokenBucket | None = None
+    bytes_in: BytesIn | None = None
 
     def __post_init__(self) -> None:
         self.pipeline = AnswerPipeline(

@@ -15,10 +15,11 @@ from client.terminal.connection import ConnectionLostError
 from server.net import TokenBucket
 from server.sessions.control_queue import MAX_BYTES, ControlQueue
 from server.sessions.outbox import OutboxOverflow
+from server.shared_limits import OwnLimit, Rate
 from server.sockets.gate import DeviceGate
 from server.sockets.handshake import HandshakeFailed
 from server.sockets.handshake_limit import HandshakeLimit
-from server.sockets.user_sockets import UserSockets
+from server.sockets.user_sockets import BytesIn, UserSockets
 from streaming.wire import WsPong, WsServerMutation
 from tests.server.memory_server import hello, memory_server, wall_clock
 from tests.server.sessions.outbox_session import Session
@@ -41,9 +42,6 @@ def test_a_user_has_a_limit_of_devices_and_others_are_not_concerned() -> None:
         assert refused.value.code == 4511
         opened.enter_context(users.open(BEN, uuid4()))
     assert len(users) == 0
-    with users.open(ANN, uuid4()):
-        assert users.bytes_in(ANN) is not None
-    assert users.bytes_in(ANN) is None
 
 
 def test_bytes_that_were_sent_are_owed() -> None:
@@ -72,14 +70,30 @@ async def test_devices_are_counted_over_all_servers(database: str, relay: bool) 
 
 async def test_a_user_who_sends_many_bytes_is_read_more_slowly_and_loses_no_frame(autojump_clock: MockClock) -> None:
     stack = memory_server()
-    bucket = TokenBucket(1000, 1000)
-    stack.bytes_in = bucket
+    stack.bytes_in = BytesIn(OwnLimit(Rate("bytes_in", 10_000, 10_000)), stack.user_id)
     async with stack.device() as socket:
+        began = trio.current_time()
         for _ in range(3):
-            await socket.say(type="ping", padding="x" * 3000)
+            await socket.say(type="ping", padding="x" * 30_000)
         for _ in range(3):
             assert (await socket.hear())["type"] == "pong"
+        assert 5 <= trio.current_time() - began < 11
         await wait_all_tasks_blocked()
+
+
+async def test_a_user_who_connects_again_gets_no_new_burst_of_bytes(autojump_clock: MockClock) -> None:
+    users = UserSockets(2, bytes_per_s=10_000, bytes_burst=100_000)
+    for owed_s in (0, 10, 20):
+        with users.open(ANN, uuid4()):
+            assert await users.bytes_in(ANN).spend(100_000) == owed_s
+    assert await users.bytes_in(BEN).spend(100_000) == 0
+
+
+async def test_small_frames_are_counted_together(autojump_clock: MockClock) -> None:
+    users = UserSockets(2, bytes_per_s=1_000, bytes_burst=1_000)
+    sent = users.bytes_in(ANN)
+    waits = [await sent.spend(1_000) for _ in range(17)]
+    assert waits == [0] * 16 + [16]
 
 
 def test_queued_control_frames_are_bounded_in_bytes() -> None:

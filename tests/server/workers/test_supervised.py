@@ -156,6 +156,29 @@ def test_a_deleted_account_closes_its_sockets_on_every_worker_within_a_second(
     with_model(partial(start, TESSERA_MAX_SOCKETS_PER_USER="100"), state, delete)
 
 
+def test_a_users_rates_and_model_calls_are_those_of_all_workers(state: Path, start: Callable[..., Supervised]) -> None:
+    async def test(server: Supervised, account: SignIn) -> None:
+        statuses: dict[str, list[int]] = {"1": [], "2": []}
+        while not all(len(found) >= 10 for found in statuses.values()):
+            # The kernel chooses the worker of each connection.
+            async with httpx.AsyncClient(base_url=server.url("http"), trust_env=False, timeout=60) as client:
+                headers = {"Authorization": f"Bearer {account.access_token}"}
+                answer = await client.get("/api/v1/devices", headers=headers)
+                statuses[answer.headers["x-tessera-worker"]].append(answer.status_code)
+                body = {"email": "guessed@example.com", "password": "guess"}
+                guess = await client.post("/api/v1/auth/login", json=body)
+                assert guess.status_code in (401, 429)
+                guesses.append(guess.status_code)
+        both = [status for found in statuses.values() for status in found]
+        assert both.count(200) == 8
+        assert set(both) == {200, 429}
+        assert 10 <= guesses.count(401) <= 12  # one more every ten seconds
+
+    guesses: list[int] = []
+    rates = {"TESSERA_MAX_HTTP_REQUESTS_PER_S_PER_USER": "0.001", "TESSERA_MAX_HTTP_REQUESTS_BURST_PER_USER": "8"}
+    with_model(partial(start, **rates), state, test)
+
+
 def test_a_worker_killed_during_a_call_fails_the_call_and_restarts(
     state: Path, start: Callable[..., Supervised]
 ) -> None:

@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from server.models.budget import TokenBudget
 from server.models.caller import Caller
 from server.models.limited_model import LimitedModel
-from server.models.places import ModelPlaces
+from server.shared_limits import OwnPlaces
 from streaming.chat import ChatRequest, ContentDelta, Delta, Usage
 from streaming.model.errors import ModelError
 from streaming.model.failover import FailoverModel
@@ -62,7 +62,7 @@ async def hold(model: LimitedModel, user_id: UUID, got: list[UUID], until: trio.
 
 async def test_a_call_over_the_limit_waits_and_is_then_refused(autojump_clock: MockClock) -> None:
     asked = Asked()
-    model = LimitedModel(asked, ModelPlaces(2), wait_s=5)
+    model = LimitedModel(asked, OwnPlaces(2), wait_s=5)
     # One task may run several calls, and two users have a place each.
     with caller(ANN).calling():
         first = model.stream(REQUEST)
@@ -82,7 +82,7 @@ async def test_a_call_over_the_limit_waits_and_is_then_refused(autojump_clock: M
 
 
 async def test_without_a_wait_a_free_place_is_taken_and_a_taken_one_refused() -> None:
-    places = ModelPlaces(1)
+    places = OwnPlaces(1)
     model = LimitedModel(Asked(), places, wait_s=0)
     async with model.stream(REQUEST) as batches:
         assert [batch async for batch in batches]
@@ -92,7 +92,7 @@ async def test_without_a_wait_a_free_place_is_taken_and_a_taken_one_refused() ->
 
 
 async def test_a_waiting_call_starts_when_another_ends(autojump_clock: MockClock) -> None:
-    model = LimitedModel(Asked(), ModelPlaces(1), wait_s=5)
+    model = LimitedModel(Asked(), OwnPlaces(1), wait_s=5)
     times = []
 
     async def ask() -> None:
@@ -107,18 +107,29 @@ async def test_a_waiting_call_starts_when_another_ends(autojump_clock: MockClock
 
 
 async def test_a_cancelled_wait_holds_no_place(autojump_clock: MockClock) -> None:
-    places = ModelPlaces(1)
+    places = OwnPlaces(1)
     model = LimitedModel(Asked(), places, wait_s=5)
     async with model.stream(REQUEST):
         with trio.move_on_after(1) as waiting:
             await model.stream(REQUEST).__aenter__()
         assert waiting.cancelled_caught
     assert places.held == 0
-    assert repr(places) == "<ModelPlaces: 0 of 1 held by 0 users>"
+    assert repr(places) == "<OwnPlaces: 0 of 1 held by 0 holders>"
+
+
+async def test_calls_that_are_cancelled_together_hold_no_place() -> None:
+    places = OwnPlaces(2)
+    model, until, got = LimitedModel(Asked(), places, wait_s=60), trio.Event(), list[UUID]()
+    async with trio.open_nursery() as nursery:
+        for user_id in (ANN, BEN, CAT) * 5:
+            nursery.start_soon(hold, model, user_id, got, until)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert places.held == 0
 
 
 async def test_one_user_leaves_places_to_the_next(autojump_clock: MockClock) -> None:
-    model, until, got = LimitedModel(Asked(), ModelPlaces(6), wait_s=60), trio.Event(), list[UUID]()
+    model, until, got = LimitedModel(Asked(), OwnPlaces(6), wait_s=60), trio.Event(), list[UUID]()
     async with trio.open_nursery() as nursery:
         for _ in range(20):
             nursery.start_soon(hold, model, ANN, got, until)
@@ -133,7 +144,7 @@ async def test_one_user_leaves_places_to_the_next(autojump_clock: MockClock) -> 
 
 
 async def test_the_user_with_the_fewest_calls_is_next(autojump_clock: MockClock) -> None:
-    model, got = LimitedModel(Asked(), ModelPlaces(2), wait_s=60), list[UUID]()
+    model, got = LimitedModel(Asked(), OwnPlaces(2), wait_s=60), list[UUID]()
     ends = [trio.Event() for _ in range(5)]
     async with trio.open_nursery() as nursery:
         for user_id, end in zip((ANN, BEN, ANN, ANN, CAT), ends, strict=True):
@@ -148,7 +159,7 @@ async def test_the_user_with_the_fewest_calls_is_next(autojump_clock: MockClock)
 
 
 async def test_a_call_that_waits_to_be_retried_holds_no_place(autojump_clock: MockClock) -> None:
-    places = ModelPlaces(1)
+    places = OwnPlaces(1)
     asked = Asked(failures=1)
     model = FailoverModel([LimitedModel(asked, places, wait_s=5)], retry=RetryPolicy(2, base_s=4), random=lambda: 0.5)
     async with trio.open_nursery() as nursery:
@@ -165,10 +176,10 @@ async def test_a_call_that_waits_to_be_retried_holds_no_place(autojump_clock: Mo
 
 
 async def test_no_place_is_no_fault_of_the_model_and_is_not_retried(autojump_clock: MockClock) -> None:
-    places = ModelPlaces(1)
+    places = OwnPlaces(1)
     asked = Asked()
     model = FailoverModel([LimitedModel(asked, places, wait_s=0)], retry=RetryPolicy(5))
-    place = places.place(ANN)
+    place = places.place(str(ANN))
     assert await places.take(place, 0)
     for _ in range(20):
         with pytest.raises(ModelError) as raised:
@@ -183,7 +194,7 @@ async def test_no_place_is_no_fault_of_the_model_and_is_not_retried(autojump_clo
 
 
 async def test_a_call_whose_client_reads_slowly_holds_no_place(autojump_clock: MockClock) -> None:
-    places = ModelPlaces(1)
+    places = OwnPlaces(1)
     model = LimitedModel(Asked(), places, wait_s=0)
     ann = caller(ANN)
     with ann.calling():
