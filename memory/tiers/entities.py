@@ -5,6 +5,7 @@ They are found by words immediately, and by vector a little later.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,9 @@ from person import Calendar, zone_named
 from sql.driver import Connection, storable
 
 MAX_ID_CHARS: Final = 200
+MAX_ITEM_BYTES: Final = 2 << 20
+"""What memory keeps of one item, as JSON. One change may bring half of it."""
+MAX_ITEM_FIELDS: Final = 2_000
 
 
 class InvalidEntity(ValueError):
@@ -103,7 +107,7 @@ class EntityMemory:
             with suppress(Unreadable):
                 known = self._associative.read(user_key.cipher, key, row[1]).data or {}
             at = max(at, row[2])
-        data = {**known, **change.data} if at == change.at else {**change.data, **known}
+        data = _merged(change.data, known) if at == change.at else _merged(known, change.data)
         if row is not None and data == known:
             return False
         text = entity_text(change.entity, data, Calendar(zone_named(change.time_zone)))
@@ -112,3 +116,26 @@ class EntityMemory:
         if self._associative.embedder is not None:
             await connection.execute(statements["unembedded_add"], values)
         return True
+
+
+def _merged(later: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of both; those of `later` win. Larger fields that only `earlier` has are left out over the limits.
+
+    Each change of an item reads, encrypts and writes all of it. Without the limits, many changes of one item would take
+    ever more of the event loop and of the database. The device has the whole item, and the log every change.
+    """
+    merged = {**earlier, **later}
+    if len(merged) <= MAX_ITEM_FIELDS and _size(merged) <= MAX_ITEM_BYTES:
+        return merged
+    kept, room = dict(later), MAX_ITEM_BYTES - _size(later)
+    sizes = sorted((_size({name: value}), name) for name, value in earlier.items() if name not in later)
+    for size, name in sizes:
+        room -= size
+        if room < 0 or len(kept) >= MAX_ITEM_FIELDS:
+            break
+        kept[name] = earlier[name]
+    return kept
+
+
+def _size(data: Mapping[str, Any]) -> int:
+    return len(json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass"))

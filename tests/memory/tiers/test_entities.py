@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -13,7 +14,7 @@ import pytest
 import trio
 
 from memory.limits import MemoryLimits
-from memory.tiers.entities import EntityChange, InvalidEntity
+from memory.tiers.entities import MAX_ITEM_BYTES, MAX_ITEM_FIELDS, EntityChange, InvalidEntity
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 from tests.memory.memories import Memories, WordEmbedder
@@ -138,6 +139,33 @@ async def test_an_embedding_model_that_is_away_and_a_lease_that_ends(pool: Pool,
     short = Memories(pool, embedder=embedder, master_keys=memories.master_keys, limits=MemoryLimits(lease_s=0.0))
     make_due(database)
     assert await short.middleware.enrichment.run_once() == 1
+
+
+async def test_an_item_that_is_extended_by_many_changes_stays_bounded(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await memories.middleware.changed(ann, [change(0, title="Rent", note="due in May")])
+    for second in range(1, 6):
+        logged = await memories.middleware.changed(ann, [change(second, **{f"field{second}": "x" * 600_000})])
+        assert [one.number for one in logged] == [second + 1]  # each change is in the log, whole
+    kept = await data(memories, ann)
+    assert isinstance(kept, dict)
+    assert len(json.dumps(kept)) <= MAX_ITEM_BYTES
+    # The newest change, the small fields, and as much of the others as there is room for.
+    assert kept.keys() >= {"title", "note", "field5"}
+    assert len(kept) == 5
+
+
+async def test_an_item_has_a_bounded_number_of_fields(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    for second in range(3):
+        fields = {f"field{second} {number}": "x" for number in range(MAX_ITEM_FIELDS // 2)}
+        await memories.middleware.changed(ann, [change(second, **fields)])
+    kept = await data(memories, ann)
+    assert isinstance(kept, dict)
+    assert len(kept) == MAX_ITEM_FIELDS
+    assert kept.keys() >= {f"field2 {number}" for number in range(MAX_ITEM_FIELDS // 2)}
 
 
 @pytest.mark.parametrize("entity_id", ["", "x" * 201])
