@@ -39,7 +39,7 @@ async def haproxy(folder: Path, certificate: Path, rest: str, sockets: str, back
     async with trio.open_nursery() as nursery:
         run: Any = trio.run_process
         await nursery.start(run, [PROGRAM, "-db", "-f", str(config)])
-        await _listening(port)
+        await listening(port)
         yield port
         nursery.cancel_scope.cancel()
 
@@ -52,7 +52,8 @@ def _server(backend: str) -> str:
     return " send-proxy-v2" if backend == "send-proxy-v2" else ""
 
 
-async def _listening(port: int) -> None:
+async def listening(port: int) -> None:
+    """Wait until the port accepts connections."""
     with trio.fail_after(_WITHIN_S):
         while True:
             try:

@@ -146,7 +146,7 @@ async def test_an_item_that_is_extended_by_many_changes_stays_bounded(pool: Pool
     ann = await memories.person()
     await memories.middleware.changed(ann, [change(0, title="Rent", note="due in May")])
     for second in range(1, 6):
-        logged = await memories.middleware.changed(ann, [change(second, **{f"field{second}": "x" * 600_000})])
+        logged = await memories.middleware.changed(ann, [change(second, "update", **{f"field{second}": "x" * 600_000})])
         assert [one.number for one in logged] == [second + 1]  # each change is in the log, whole
     kept = await data(memories, ann)
     assert isinstance(kept, dict)
@@ -161,7 +161,7 @@ async def test_an_item_has_a_bounded_number_of_fields(pool: Pool) -> None:
     ann = await memories.person()
     for second in range(3):
         fields = {f"field{second} {number}": "x" for number in range(MAX_ITEM_FIELDS // 2)}
-        await memories.middleware.changed(ann, [change(second, **fields)])
+        await memories.middleware.changed(ann, [change(second, "update", **fields)])
     kept = await data(memories, ann)
     assert isinstance(kept, dict)
     assert len(kept) == MAX_ITEM_FIELDS

@@ -1,9 +1,11 @@
-"""A real proxy that ends TLS on one port for both listeners, and says who the client is in each of the three ways."""
+"""Real proxies that end TLS on one port for both listeners, and say who the client is in each way that they can."""
 
 from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import httpx
@@ -14,25 +16,42 @@ from structlog.testing import capture_logs
 from trio_websocket import wrap_client_stream
 
 from tests.server.haproxy import haproxy, needs_haproxy
+from tests.server.nginx import needs_nginx, nginx
 from tests.server.tessera import PASSWORD, open_tessera
 from tests.server.test_proxies_end_to_end import hello
 
-pytestmark = needs_haproxy
-
+Proxy = Callable[[Path, Path, str, str, str], AbstractAsyncContextManager[int]]
 FORWARDED = 'http-request set-header Forwarded "for=%[src]"'
 
 
 @pytest.mark.parametrize(
-    ("header", "backend"),
+    ("proxy", "header", "backend"),
     [
         # The proxy replaces what the client sent, as the docs advise, or appends to it.
-        ("x-forwarded-for", "option forwardfor"),
-        ("forwarded", FORWARDED),
-        ("proxy-protocol", "send-proxy-v2"),
+        pytest.param(haproxy, "x-forwarded-for", "option forwardfor", marks=needs_haproxy),
+        pytest.param(haproxy, "forwarded", FORWARDED, marks=needs_haproxy),
+        pytest.param(haproxy, "proxy-protocol", "send-proxy-v2", marks=needs_haproxy),
+        pytest.param(
+            nginx,
+            "x-forwarded-for",
+            "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+            marks=needs_nginx,
+            id="nginx-appends",
+        ),
+        pytest.param(
+            nginx,
+            "x-forwarded-for",
+            "proxy_set_header X-Forwarded-For $remote_addr;",
+            marks=needs_nginx,
+            id="nginx-replaces",
+        ),
+        pytest.param(
+            nginx, "forwarded", "proxy_set_header Forwarded for=$remote_addr;", marks=needs_nginx, id="nginx-forwarded"
+        ),
     ],
 )
 async def test_both_listeners_share_a_tls_port_of_a_real_proxy(
-    database: str, tmp_path: Path, header: str, backend: str
+    database: str, tmp_path: Path, proxy: Proxy, header: str, backend: str
 ) -> None:
     authority = trustme.CA()
     trusting = ssl.create_default_context()
@@ -44,7 +63,7 @@ async def test_both_listeners_share_a_tls_port_of_a_real_proxy(
             database, trusted_proxies="127.0.0.1", proxy_header=header, max_signups_per_address_hour=2
         ) as tessera:
             rest, sockets = (url.split("/")[2] for url in (tessera.rest_url, tessera.ws_url))
-            async with haproxy(tmp_path, pem, rest, sockets, backend) as port:
+            async with proxy(tmp_path, pem, rest, sockets, backend) as port:
                 # Clients at other loopback addresses than the proxy, which the server trusts.
                 for host in ("127.0.0.5", "127.0.0.6"):
                     source = httpx.AsyncHTTPTransport(verify=trusting, local_address=host)
