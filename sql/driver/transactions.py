@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from psycopg import AsyncServerCursor, pq
+from psycopg import AsyncServerCursor, generators, pq
 from psycopg._pipeline_async import AsyncPipeline
+from psycopg.abc import PQGen
 from psycopg.rows import Row
 from psycopg.transaction import AsyncTransaction
 
@@ -107,6 +108,20 @@ class TrioPipeline(AsyncPipeline):
                 self._conn.discard()
             if error is not None:
                 await self._forget_prepared_statements()
+
+    def _exit_gen(self) -> PQGen[None]:
+        """Send `Sync` as the last message, and fetch all results.
+
+        psycopg sends `Flush` after it. Behind a pooler in transaction mode, `Sync` ends the transaction and frees the
+        database connection. A `Flush` that arrives later takes one again, and keeps it while this client is idle.
+        """
+        try:
+            self._enqueue_sync()
+            yield from self._communicate_gen()
+        finally:
+            yield from generators.send(self.pgconn)
+            # Without `Sync`, because a command could not be sent, only `Flush` makes the server send its results.
+            yield from self._fetch_gen(flush=bool(self.command_queue))
 
     async def _forget_prepared_statements(self) -> None:
         """Prepare all statements again: psycopg takes those for prepared that it queued behind a failed one."""
