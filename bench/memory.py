@@ -30,7 +30,7 @@ from bench.memories.latency import LARGE, SMALL, measure_latency
 from bench.memories.quality import measure_quality
 from memory import MemoryLimits
 from memory.embedding import Embedder, LocalEmbedder
-from memory.embedding.model import ModelMissing, model_folder
+from memory.embedding.model import ModelMissing, model_folder, multilingual_folder
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _LANGUAGES: Final = Path(__file__).with_name("memories") / "languages.jsonl"
@@ -100,7 +100,10 @@ async def _quality(paths: list[Path], lexical: bool, other: Configuration | None
 async def _embedder() -> Embedder | None:
     state_dir = Path(os.environ.get("TESSERA_STATE_DIR") or _ROOT / ".state")
     try:
-        return await LocalEmbedder.load(model_folder(state_dir), document_threads=os.cpu_count() or 1)
+        threads = os.cpu_count() or 1
+        return await LocalEmbedder.load(
+            model_folder(state_dir), multilingual_folder(state_dir), document_threads=threads
+        )
     except ModelMissing as error:
         print(f"words only: {error}")
         return None

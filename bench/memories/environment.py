@@ -15,7 +15,7 @@ import trio
 
 from memory import MemoryLimits, MemoryMiddleware, Vault
 from memory.crypto import Vectors
-from memory.embedding import Embedder
+from memory.embedding import CalibratedEmbedder, Embedder
 from memory.keys import KeyRing, UserKeys, new_master_key
 from memory.recall import Recall
 from sql.embedded import EmbeddedPostgres
@@ -105,6 +105,8 @@ class Remembering:
         self.name = embedder.name
         self.dimensions = embedder.dimensions
         self.cosine_floor = embedder.cosine_floor
+        if isinstance(embedder, CalibratedEmbedder):
+            self.calibration = embedder.calibration
 
     async def embed_query(self, text: str) -> Vectors:
         """See `Embedder`."""

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from memory.embedding.embedder import (
     MAX_PREVIOUS_CHARS,
+    CalibratedEmbedder,
+    Calibration,
     Embedder,
     EmbeddingError,
+    Multilingual,
     passage,
 )
 from memory.embedding.http import EmbeddingEndpoint, HttpEmbedder
@@ -16,11 +19,14 @@ from memory.embedding.local import LocalEmbedder, LocalEmbeddingsNotInstalled
 
 __all__ = [
     "MAX_PREVIOUS_CHARS",
+    "CalibratedEmbedder",
+    "Calibration",
     "Embedder",
     "EmbeddingEndpoint",
     "EmbeddingError",
     "HttpEmbedder",
     "LocalEmbedder",
     "LocalEmbeddingsNotInstalled",
+    "Multilingual",
     "passage",
 ]

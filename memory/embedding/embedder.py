@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol, runtime_checkable
 
 from memory.crypto import Vectors
 
@@ -44,6 +45,35 @@ class Embedder(Protocol):
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """The vectors of texts to store, of shape (len(texts), dimensions). Raises `EmbeddingError`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Multilingual:
+    """The numbers of a vector from `start` on are those of a multilingual model. `share`: of the squared length."""
+
+    start: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was measured with a model, for the floor of recall.
+
+    `coverage_weight`: how much a memory that has all words of the query may be below `cosine_floor`.
+    `earlier_model`: the name of a model whose vectors can be compared with those of this one; None: there is none.
+    """
+
+    coverage_weight: float
+    multilingual: Multilingual | None = None
+    earlier_model: str | None = None
+
+
+@runtime_checkable
+class CalibratedEmbedder(Embedder, Protocol):
+    """An embedding model that was measured."""
+
+    @property
+    def calibration(self) -> Calibration: ...
 
 
 def passage(text: str, previous: str | None = None) -> str:

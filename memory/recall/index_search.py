@@ -112,7 +112,8 @@ class IndexSearch:
     ) -> Pending:
         def ranked() -> list[Scored]:
             plain = None if query.vector is None else key.rotation.undo(query.vector)
-            return sealed_search(index, query, plain, limit)
+            multilingual = None if query.multilingual is None else key.rotation.undo(query.multilingual.vector)
+            return sealed_search(index, query, plain, limit, multilingual)
 
         scored = ranked() if len(index.present) < _LARGE else await trio.to_thread.run_sync(ranked)
         values = {"user_id": key.user_id, "ids": [one.id for one in scored]}

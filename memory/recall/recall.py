@@ -14,17 +14,19 @@ import numpy as np
 import trio
 
 from memory.crypto import AskedTerms, Cipher, Unreadable, Vectors
-from memory.embedding import passage
+from memory.embedding import CalibratedEmbedder, passage
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
+from memory.recall.foreign import LOWEST_FLOOR, alternated, in_other_languages
 from memory.recall.index_search import IndexSearch, Pending
 from memory.recall.newer import newest_first
 from memory.recall.past import past_range
 from memory.recall.recalled import Found, KnownPattern, Recalled
-from memory.recall.search import MAX_QUERY_TERMS, Floor, Hit, Ranking, SearchQuery
+from memory.recall.search import MAX_QUERY_TERMS, Floor, Hit, MultilingualQuery, Ranking, SearchQuery
 from memory.text import without_stamp
 from memory.tiers import (
     AssociativeMemory,
+    Content,
     CoreMemory,
     EpisodicMemory,
     Manifest,
@@ -105,7 +107,8 @@ class Recall:
         preferences = {name: value for _, name, value in core}
         local = at.astimezone(resolve_locale(*locales, remembered_locale(preferences)).calendar.zone)
         episodic = self._episodic.read(key.cipher, await queued.episodic.fetchall())
-        found = self._found(key.cipher, hits, queued.asked, {item.id for item in episodic})
+        shown = {item.id for item in episodic}
+        found = self._found(key.cipher, said, hits, self._limits.top_k, queued.asked, shown)
         return Recalled(
             core=core,
             associative=newest_first(found, preferences),
@@ -136,15 +139,29 @@ class Recall:
             return await self._index.queue(connection, key, query, limit, fresh=fresh), asked
 
         key, hits, asked = await self._index.consistent(user_id, queue)
-        return self._found(key.cipher, hits, asked)
+        return self._found(key.cipher, said, hits, limit, asked)
 
     def _query(self, key: UserKey, asked: AskedTerms, vector: Vectors | None) -> SearchQuery:
         embedder = self._store.embedder
         query = SearchQuery(asked.terms, words=asked.words)
         if vector is None or embedder is None:
             return query
-        floor = Floor(cosine=embedder.cosine_floor)
-        return replace(query, vector=key.rotation.apply(vector), embedding_model=embedder.name, floor=floor)
+        query = replace(
+            query,
+            vector=key.rotation.apply(vector),
+            embedding_model=embedder.name,
+            floor=Floor(cosine=embedder.cosine_floor),
+        )
+        if not isinstance(embedder, CalibratedEmbedder):
+            return query
+        calibration, multilingual = embedder.calibration, None
+        if calibration.multilingual is not None:
+            alone = np.where(np.arange(len(vector)) < calibration.multilingual.start, 0, vector)
+            share = np.sqrt(calibration.multilingual.share)
+            rotated = key.rotation.apply(np.asarray(alone / share, np.float32))
+            multilingual = MultilingualQuery(rotated, LOWEST_FLOOR * float(share))
+        floor = replace(query.floor, coverage_weight=calibration.coverage_weight)
+        return replace(query, floor=floor, multilingual=multilingual, also_model=calibration.earlier_model)
 
     async def _previous(self, user_id: UUID, conversation_id: str, message: str) -> str | None:
         """The turn before `message` in its conversation, in the form that a memory embeds. None: it is the first."""
@@ -206,34 +223,57 @@ class Recall:
         )
 
     def _found(
-        self, cipher: Cipher, hits: Sequence[Hit], asked: AskedTerms, shown: Collection[UUID] = ()
+        self,
+        cipher: Cipher,
+        question: str,
+        hits: Sequence[Hit],
+        limit: int,
+        asked: AskedTerms,
+        shown: Collection[UUID] = (),
     ) -> list[Found]:
-        """The readable hits. The exchanges next to them are left out if they are in `shown`, or are hits themselves."""
-        known = {*shown, *(hit.source_id for hit in hits)}
-        found = []
+        """The readable hits, at most `limit`; of those below the floor only the ones in another language.
+
+        The exchanges next to them are left out if they are in `shown`, or are hits themselves.
+        """
+        readable: list[tuple[Hit, Content]] = []
         for hit in hits:
             with suppress(Unreadable):
-                content = self._store.read(cipher, hit.content_digest, hit.content_encrypted)
-                entity = (hit.entity_type, hit.entity_id) if hit.entity_type and hit.entity_id else None
-                matched = list(dict.fromkeys(asked.written[term] for term in hit.matched))
-                found.append(
-                    Found(
-                        id=hit.memory_id,
-                        text=content.text,
-                        when=content.when,
-                        entity=entity,
-                        words=matched,
-                        bm25=hit.bm25,
-                        cosine=hit.cosine,
-                        rank=hit.rank,
-                        exact=hit.exact,
-                        message=content.message,
-                        answer=content.answer,
-                        before=self._beside(cipher, hit.beside[0], known),
-                        after=self._beside(cipher, hit.beside[1], known),
-                    )
-                )
-        return found
+                readable.append((hit, self._store.read(cipher, hit.content_digest, hit.content_encrypted)))
+        found = alternated(
+            [one for one in readable if one[0].multilingual_cosine is None], self._foreign(question, readable), limit
+        )
+        known = {*shown, *(hit.source_id for hit, _ in found)}
+        return [
+            Found(
+                id=hit.memory_id,
+                text=content.text,
+                when=content.when,
+                entity=(hit.entity_type, hit.entity_id) if hit.entity_type and hit.entity_id else None,
+                words=list(dict.fromkeys(asked.written[term] for term in hit.matched)),
+                bm25=hit.bm25,
+                cosine=hit.cosine,
+                rank=rank,
+                exact=hit.exact,
+                message=content.message,
+                answer=content.answer,
+                before=self._beside(cipher, hit.beside[0], known),
+                after=self._beside(cipher, hit.beside[1], known),
+            )
+            for rank, (hit, content) in enumerate(found, start=1)
+        ]
+
+    def _foreign(self, question: str, readable: Sequence[tuple[Hit, Content]]) -> list[tuple[Hit, Content]]:
+        """Those below the floor that are in another language than the question."""
+        embedder = self._store.embedder
+        if not isinstance(embedder, CalibratedEmbedder) or embedder.calibration.multilingual is None:
+            return []
+        share = embedder.calibration.multilingual.share
+        hits = [
+            ((hit, content), content.text, hit.multilingual_cosine / share**0.5)
+            for hit, content in readable
+            if hit.multilingual_cosine is not None
+        ]
+        return in_other_languages(question, hits, readable[0][0].vectors if readable else 0)
 
     def _beside(
         self, cipher: Cipher, exchange: tuple[UUID, bytes] | None, known: set[UUID | None]

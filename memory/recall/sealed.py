@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.crypto import DIMENSIONS, Vectors
-from memory.recall.search import SearchQuery
+from memory.recall.search import Floor, SearchQuery
 from memory.segments import NO_DISTANCE, LoadedIndex, micros, term_number
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,7 @@ class Scored:
     """A memory that was found: its id and the last columns of `memory_search`."""
 
     id: UUID
-    columns: tuple[float, float, float, float | None, int, bool]
+    columns: tuple[float, float, float, float | None, int, bool, float | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,12 @@ class _Words:
     """The weight of the query's words; None: it has none."""
 
 
-def sealed_search(index: LoadedIndex, query: SearchQuery, plain: Vectors | None, limit: int) -> list[Scored]:
-    """The best memories for `query`, best first, at most `limit`, none below the floor.
+def sealed_search(
+    index: LoadedIndex, query: SearchQuery, plain: Vectors | None, limit: int, multilingual: Vectors | None = None
+) -> list[Scored]:
+    """The best memories for `query`, best first, at most `limit`, and then those of `query.multilingual`.
 
-    `plain`: the vector of the query before it was rotated; None: it has none.
+    `plain`: the vector of the query before it was rotated; None: it has none. `multilingual`: likewise.
     """
     if not len(index):
         return []
@@ -57,7 +59,7 @@ def sealed_search(index: LoadedIndex, query: SearchQuery, plain: Vectors | None,
     present = np.flatnonzero(index.present)
     sessions = _Sessions(index, present)
     words = _words(index, sessions, query, values)
-    distances = _distances(index, query)
+    distances = _distances(index, query.models, query.vector)
     vectors = present[distances[present] != NO_DISTANCE]
     exact = len(vectors) <= ranking.semantic_limit
     ranged = np.zeros(len(index.present), bool)
@@ -68,33 +70,75 @@ def sealed_search(index: LoadedIndex, query: SearchQuery, plain: Vectors | None,
     timely = _first(timely, (distances[timely],), index, values["range_limit"])
     lexical = present[words.matched[present] != 0]
     lexical = _first(lexical, (-words.bm25[lexical],), index, ranking.lexical_limit)
-    rows = np.unique(np.concatenate([near, timely, lexical]))
+    translated = _multilingual(index, query, present, values["multilingual_limit"])
+    rows = np.unique(np.concatenate([near, timely, lexical, translated]))
     if not len(rows):
         return []
     cosines = np.full(len(rows), _NOTHING)
-    if plain is not None and query.embedding_model is not None:
-        cosines = index.cosines(query.embedding_model, plain, rows)
+    if plain is not None:
+        for model in query.models:
+            cosines = np.fmax(cosines, index.cosines(model, plain, rows))
+    translations = np.full(len(rows), _NOTHING)
+    if multilingual is not None and query.embedding_model is not None:
+        compared = np.flatnonzero(np.isin(rows, translated))
+        translations[compared] = index.cosines(query.embedding_model, multilingual, rows[compared])
     smallest = np.fmin.reduce(cosines)
     if not exact:
         smallest = np.fmin(smallest, np.cos(np.pi * float(distances[vectors].max()) / DIMENSIONS))
     score = _score(query, index, rows, words, cosines, float(smallest), ranged[rows])
     coverage = np.ones(len(rows)) if words.asked is None else np.minimum(1.0, words.idf[rows] / words.asked)
-    passes = (coverage >= query.floor.coverage) | (cosines >= query.floor.cosine)
+    above = _above(query.floor, coverage, cosines)
     if values["range_floor"]:
-        passes |= ranged[rows]
-    found: list[Scored] = []
-    places: dict[int, int] = {}
-    for place in np.lexsort((index.id_places[rows], -score)).tolist():
-        row, session = int(rows[place]), int(index.sessions[rows[place]])
-        if not passes[place] or places.get(session, 0) >= values["per_session"]:
-            continue
-        places[session] = places.get(session, 0) + 1
+        above |= ranged[rows]
+    places = _placed(index, rows, above, score, values["per_session"], limit)
+    if query.multilingual is not None:
+        with np.errstate(invalid="ignore"):
+            similar = ~above & (translations >= query.multilingual.floor)
+        most = values["multilingual_limit"]
+        places += _placed(index, rows, similar, translations, values["per_session"], most)
+    found = []
+    for place in places:
+        row = int(rows[place])
         cosine = None if np.isnan(cosines[place]) else float(cosines[place])
         columns = (float(score[place]), float(words.bm25[row]), float(coverage[place]), cosine)
-        found.append(Scored(index.id_of(row), (*columns, int(words.matched[row]), exact)))
+        translation = None if above[place] else float(translations[place])
+        found.append(Scored(index.id_of(row), (*columns, int(words.matched[row]), exact, translation, len(vectors))))
+    return found
+
+
+def _placed(
+    index: LoadedIndex, rows: Rows, chosen: NDArray[np.bool_], keys: Floats, per_session: int, limit: int
+) -> list[int]:
+    """The places in `rows` of the `limit` chosen ones with the highest keys, and `per_session` of a conversation."""
+    found: list[int] = []
+    counts: dict[int, int] = {}
+    own = np.flatnonzero(chosen)
+    for place in own[np.lexsort((index.id_places[rows[own]], -keys[own]))].tolist():
         if len(found) == limit:
             break
+        session = int(index.sessions[rows[place]])
+        counts[session] = counts.get(session, 0) + 1
+        if counts[session] <= per_session:
+            found.append(place)
     return found
+
+
+def _above(floor: Floor, coverage: Floats, cosines: Floats) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        either = (coverage >= floor.coverage) | (cosines >= floor.cosine)
+        if floor.coverage_weight is None:
+            return either
+        together = cosines + floor.coverage_weight * coverage >= floor.cosine
+    return np.where(np.isnan(cosines), either, together)
+
+
+def _multilingual(index: LoadedIndex, query: SearchQuery, present: Rows, limit: int) -> Rows:
+    """The rows that are nearest to the multilingual vector."""
+    if query.multilingual is None or query.embedding_model is None:
+        return present[:0]
+    distances = _distances(index, [query.embedding_model], query.multilingual.vector)
+    rows = present[distances[present] != NO_DISTANCE]
+    return _first(rows, (distances[rows],), index, limit)
 
 
 class _Sessions:
@@ -163,10 +207,12 @@ def _score(
     return score + ranking.range_weight * ranged
 
 
-def _distances(index: LoadedIndex, query: SearchQuery) -> NDArray[np.int32]:
-    if query.vector is None or query.embedding_model is None:
-        return np.full(len(index.present), NO_DISTANCE, np.int32)
-    return index.distances(query.embedding_model, np.packbits(query.vector > 0))
+def _distances(index: LoadedIndex, models: Sequence[str], vector: Vectors | None) -> NDArray[np.int32]:
+    found = np.full(len(index.present), NO_DISTANCE, np.int32)
+    if vector is not None:
+        for model in models:
+            found = np.minimum(found, index.distances(model, np.packbits(vector > 0)))
+    return found
 
 
 def _first(rows: Rows, keys: tuple[NDArray[Any], ...], index: LoadedIndex, limit: int) -> Rows:

@@ -55,6 +55,8 @@ class Ranking:
     """How many candidates of the range of time in the query are ranked."""
     range_weight: float = 3.0
     """Is added to the score of a memory of the range of time in the query."""
+    multilingual_limit: int = 24
+    """How many memories are found by the multilingual part of the vector alone; see `Multilingual`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,16 @@ class Floor:
     contains all of them, whatever its length. `cosine`: the cosine of the vectors. Typical values depend on the model
     (`Embedder.cosine_floor`). `unknown_weight`: the part of its weight that a word has if no memory contains it. So an
     unknown name in a question does not hide what the other words find.
+
+    `coverage_weight`: for a model that was measured. A memory with a cosine is recalled only if the cosine, and
+    `coverage_weight` times the share of the words, together reach `cosine`: a long text shares some words with any
+    question. None: one of the two values is enough, also for a memory with a cosine.
     """
 
     coverage: float = 0.25
     cosine: float = 0.62
     unknown_weight: float = 0.5
+    coverage_weight: float | None = None
 
 
 NO_FLOOR = Floor(coverage=0.0, cosine=-1.0)
@@ -85,11 +92,23 @@ class TimeRange:
 
 
 @dataclass(frozen=True, slots=True)
+class MultilingualQuery:
+    """Finds memories in other languages, which are below the floor: `SearchQuery.vector` without its English part.
+
+    `vector`: rotated, of length 1. `floor`: the least cosine. The hits are of any language; `memory.recall.foreign`
+    leaves out those in the language of the question.
+    """
+
+    vector: Vectors
+    floor: float
+
+
+@dataclass(frozen=True, slots=True)
 class SearchQuery:
     """Blind terms, and optionally a rotated vector (1536 numbers) with the name of its model.
 
     `said` is the range of time that the query names. At most `per_session` hits are of one conversation; None: any
-    number.
+    number. `also_model`: another model whose vectors are comparable.
 
     Of more than `MAX_QUERY_TERMS` terms the first and the last half are used, because a long message usually says at
     its beginning or its end what it is about.
@@ -104,15 +123,24 @@ class SearchQuery:
     """For each term the number of its word in the query. None: every term is another word."""
     said: TimeRange | None = None
     per_session: int | None = None
+    multilingual: MultilingualQuery | None = None
+    also_model: str | None = None
 
     def __post_init__(self) -> None:
         if (self.vector is None) != (self.embedding_model is None):
             raise ValueError("a query vector and the name of its embedding model must be given together")
+        if self.multilingual is not None and self.vector is None:
+            raise ValueError("a query with a multilingual vector needs the whole vector too")
         if len(self.terms) > MAX_QUERY_TERMS:
             half = MAX_QUERY_TERMS // 2
             if self.words is not None:
                 object.__setattr__(self, "words", [*self.words[:half], *self.words[-half:]])
             object.__setattr__(self, "terms", [*self.terms[:half], *self.terms[-half:]])
+
+    @property
+    def models(self) -> list[str]:
+        """The models whose vectors are compared."""
+        return [model for model in (self.embedding_model, self.also_model) if model is not None]
 
     def parameters(self, user_id: UUID, limit: int) -> dict[str, Any]:
         """The parameters of the statement `memory_search`, for at most `limit` hits."""
@@ -121,7 +149,11 @@ class SearchQuery:
             "terms": list(self.terms),
             "words": list(range(len(self.terms)) if self.words is None else self.words),
             "vector": self.vector,
-            "embedding_model": self.embedding_model,
+            "embedding_models": self.models,
+            "multilingual_vector": self.multilingual.vector if self.multilingual is not None else None,
+            "multilingual_model": self.embedding_model if self.multilingual is not None else None,
+            "multilingual_floor": self.multilingual.floor if self.multilingual is not None else None,
+            "multilingual_limit": self.ranking.multilingual_limit if self.multilingual is not None else 0,
             "k1": self.ranking.k1,
             "b": self.ranking.b,
             "lexical_weight": self.ranking.lexical_weight,
@@ -140,6 +172,7 @@ class SearchQuery:
             "coverage_floor": self.floor.coverage,
             "cosine_floor": self.floor.cosine,
             "unknown_weight": self.floor.unknown_weight,
+            "coverage_weight": self.floor.coverage_weight,
             "limit": limit,
         }
 
@@ -169,6 +202,10 @@ class Hit:
     """The query's terms that the memory contains; `AskedTerms.written` maps them to words."""
     exact: bool
     """Whether all vectors were compared; False if only those with the nearest signatures were."""
+    multilingual_cosine: float | None = None
+    """The cosine with `MultilingualQuery.vector` of a memory below the floor; None: it is above the floor."""
+    vectors: int = 0
+    """How many of the user's memories have a vector that was compared."""
     beside: tuple[tuple[UUID, bytes] | None, tuple[UUID, bytes] | None] = (None, None)
     """The exchanges before and after it in its conversation: ids, and encrypted summaries."""
 
@@ -190,7 +227,7 @@ async def search(
 async def ranked_hits(
     connection: Connection, statements: Statements, user_id: UUID, query: SearchQuery, limit: int
 ) -> list[Hit]:
-    """The user's best memories for `query`, best first, at most `limit`, none below the floor.
+    """The user's best memories for `query`, best first, at most `limit`, and then those of `query.multilingual`.
 
     Raises psycopg's errors.
     """
@@ -205,8 +242,8 @@ def read_hits(rows: Iterable[tuple[Any, ...]], query: SearchQuery) -> list[Hit]:
 
 def _hit(rank: int, row: tuple[Any, ...], terms: Sequence[bytes]) -> Hit:
     memory_id, content_digest, content, entity_type, entity_id, source, source_id, created_at, last_seen_at = row[:9]
-    score, bm25, coverage, cosine, matched, exact = row[9:15]
-    neighbours = [(row[at], bytes(row[at + 1])) if row[at] is not None else None for at in range(15, len(row), 2)]
+    score, bm25, coverage, cosine, matched, exact, multilingual_cosine, vectors = row[9:17]
+    neighbours = [(row[at], bytes(row[at + 1])) if row[at] is not None else None for at in range(17, len(row), 2)]
     return Hit(
         memory_id=memory_id,
         content_digest=bytes(content_digest),
@@ -224,5 +261,7 @@ def _hit(rank: int, row: tuple[Any, ...], terms: Sequence[bytes]) -> Hit:
         cosine=cosine,
         matched=tuple(term for bit, term in enumerate(terms) if matched >> bit & 1),
         exact=exact,
+        multilingual_cosine=multilingual_cosine,
+        vectors=vectors,
         beside=(neighbours[0], neighbours[1]) if neighbours else (None, None),
     )

@@ -8,11 +8,13 @@ from __future__ import annotations
 from memory.text.analyser import Analyser, without_stamp
 from memory.text.dates import WEEKDAYS
 from memory.text.entities import entity_text
+from memory.text.languages import ENGLISH, written_language
 from memory.text.said import Said, Statement, is_specific
 from memory.text.sentences import fragments_of, is_question, sentences_of
 from memory.text.unicode import well_formed
 
 __all__ = [
+    "ENGLISH",
     "WEEKDAYS",
     "Analyser",
     "Said",
@@ -24,4 +26,5 @@ __all__ = [
     "sentences_of",
     "well_formed",
     "without_stamp",
+    "written_language",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,11 @@ _ARABIC_ARTICLE: Final = re.compile(
 )
 
 
+_READ_CHARS: Final = 2_000
+_KANA_SHARE: Final = 10
+_LETTERS: Final = re.compile("[a-z]+(?:'[a-z]+)?")
+
+
 def words_of(name: str) -> frozenset[str]:
     """The words in a list of this folder. A line with # is a comment."""
     lines = Path(__file__).with_name(name).read_text("utf-8").splitlines()
@@ -68,6 +74,27 @@ def language_of(words: Iterable[str]) -> str | None:
             counts[language] += word in known
     first, second = sorted(counts, key=lambda language: -counts[language])[:2]
     return first if counts[first] > counts[second] else None
+
+
+def written_language(text: str) -> str | None:
+    """The language of a text: that of its function words if most letters are Latin, otherwise the script's name.
+
+    Japanese is told from Chinese by its kana. None: the letters are Latin, but the language is not clear; or there are
+    no letters. Reads the first characters only.
+    """
+    letters = [character for character in text[:_READ_CHARS] if character.isalpha()]
+    scripts = Counter("latin" if character.isascii() else _script(character) for character in letters)
+    if scripts["kana"] * _KANA_SHARE > len(letters):
+        return "kana"
+    if not scripts or (most := scripts.most_common(1)[0][0]) != "latin":
+        return most if scripts else None
+    folded = unicodedata.normalize("NFKD", text[:_READ_CHARS]).casefold()
+    return language_of(_LETTERS.findall("".join(one for one in folded if not unicodedata.combining(one))))
+
+
+def _script(letter: str) -> str:
+    name = unicodedata.name(letter, "").partition(" ")[0].lower()
+    return "kana" if name in {"hiragana", "katakana"} else name
 
 
 class Stemmers:

@@ -23,7 +23,7 @@ from memory.embedding import (
     LocalEmbedder,
     LocalEmbeddingsNotInstalled,
 )
-from memory.embedding.model import ModelMissing, model_folder
+from memory.embedding.model import ModelMissing, model_folder, multilingual_folder
 from memory.enrichment import Enrichment
 from memory.keys import FolderShares, KeyRing, UserKeys
 from memory.maintenance import Expiry, IndexChange, KeyRenewal, KeysDoNotFit, KeyUpkeep, check_keys
@@ -147,7 +147,7 @@ async def open_embedder(settings: Settings, client: httpx.AsyncClient) -> tuple[
         )
         return HttpEmbedder(client, endpoint), f"words and meaning ({endpoint.name} at {endpoint.url})"
     try:
-        embedder = await LocalEmbedder.load(model_folder(settings.state_dir))
+        embedder = await LocalEmbedder.load(model_folder(settings.state_dir), multilingual_folder(settings.state_dir))
     except LocalEmbeddingsNotInstalled as error:
         log.info("no_embedding_model", reason=str(error))
         return None, f"words only; {error}"

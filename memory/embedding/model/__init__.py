@@ -1,4 +1,4 @@
-"""The files of the local embedding model: their digests, their sources, and the download.
+"""The files of the local embedding models: their digests, their sources, and the download.
 
 Files are accepted only when their SHA-256 matches.
 """
@@ -8,13 +8,18 @@ from __future__ import annotations
 from memory.embedding.model.download import fetch_model, model_present
 from memory.embedding.model.files import (
     MODEL,
+    MULTILINGUAL_FILES,
+    MULTILINGUAL_PIECES,
+    MULTILINGUAL_WEIGHTS,
     TOKENIZER,
     ModelMissing,
     model_folder,
+    multilingual_folder,
     read_verified,
 )
 from memory.embedding.model.sources import (
     IMPATIENT_S,
+    MULTILINGUAL_PACKAGE,
     PACKAGE,
     PATIENT_S,
     Source,
@@ -26,6 +31,10 @@ from memory.embedding.model.sources import (
 __all__ = [
     "IMPATIENT_S",
     "MODEL",
+    "MULTILINGUAL_FILES",
+    "MULTILINGUAL_PACKAGE",
+    "MULTILINGUAL_PIECES",
+    "MULTILINGUAL_WEIGHTS",
     "PACKAGE",
     "PATIENT_S",
     "TOKENIZER",
@@ -37,5 +46,6 @@ __all__ = [
     "from_package",
     "model_folder",
     "model_present",
+    "multilingual_folder",
     "read_verified",
 ]

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from memory.embedding.model.files import MODEL_FILES, ModelFile, ModelMissing, accepts, read_verified
 from memory.embedding.model.sources import Source
 
 
-def fetch_model(folder: Path, sources: Mapping[str, Source]) -> dict[str, str]:
+def fetch_model(
+    folder: Path, sources: Mapping[str, Source], files: Sequence[ModelFile] | None = None
+) -> dict[str, str]:
     """Put the files into `folder`; returns the origin of each: a name of `sources`, or "already there".
 
-    Sources are tried in their order, for each file. Raises `ModelMissing` if no source has a file, and `OSError`.
+    `files`: None means those of the English model. Sources are tried in their order, for each file.
+    Raises `ModelMissing` if no source has a file, and `OSError`.
     """
     origins = {}
-    for file in MODEL_FILES:
+    for file in MODEL_FILES if files is None else files:
         if _present(folder, file):
             origins[file.name] = "already there"
             continue
@@ -33,9 +36,9 @@ def fetch_model(folder: Path, sources: Mapping[str, Source]) -> dict[str, str]:
     return origins
 
 
-def model_present(folder: Path) -> bool:
-    """Whether `folder` has both files with valid content."""
-    return all(_present(folder, file) for file in MODEL_FILES)
+def model_present(folder: Path, files: Sequence[ModelFile] | None = None) -> bool:
+    """Whether `folder` has all files with valid content. `files`: None means those of the English model."""
+    return all(_present(folder, file) for file in (MODEL_FILES if files is None else files))
 
 
 def _present(folder: Path, file: ModelFile) -> bool:

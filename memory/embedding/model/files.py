@@ -1,4 +1,4 @@
-"""The two files of the local embedding model, identified by their SHA-256."""
+"""The files of the local embedding models, identified by their SHA-256."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from model_files import ModelFile, ModelMissing
 __all__ = [
     "MODEL",
     "MODEL_FILES",
+    "MULTILINGUAL_FILES",
+    "MULTILINGUAL_PIECES",
+    "MULTILINGUAL_WEIGHTS",
     "TOKENIZER",
     "ModelFile",
     "ModelMissing",
     "accepts",
     "model_folder",
+    "multilingual_folder",
     "read_verified",
 ]
 
@@ -25,10 +29,24 @@ TOKENIZER: Final = ModelFile(
 )
 MODEL_FILES: Final = (MODEL, TOKENIZER)
 
+MULTILINGUAL_WEIGHTS: Final = ModelFile(
+    "weights.npz", "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9", 30_377_056
+)
+MULTILINGUAL_PIECES: Final = ModelFile(
+    "sp.model", "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9", 2_527_207
+)
+MULTILINGUAL_FILES: Final = (MULTILINGUAL_WEIGHTS, MULTILINGUAL_PIECES)
+"""Of the second model, which compares texts of different languages. It may be missing."""
+
 
 def model_folder(state_dir: Path) -> Path:
     """The folder of the files in the server's state folder."""
     return state_dir / "models" / "snowflake-arctic-embed-s-int8"
+
+
+def multilingual_folder(state_dir: Path) -> Path:
+    """The folder of the second model's files in the server's state folder."""
+    return state_dir / "models" / "universal-sentence-encoder-multilingual-3"
 
 
 def accepts(file: ModelFile, content: bytes) -> bool:

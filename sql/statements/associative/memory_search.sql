@@ -4,16 +4,23 @@
 --
 -- - terms: blind terms, at most 60; NULL or empty: none. words: for each term the number of its word in the query, because
 --   a word may have several terms.
--- - vector, embedding_model: the query's, both NULL without a vector. Memories of another model score by words alone.
+-- - vector, embedding_models: the query's, both NULL without a vector. Memories of other models score by words alone.
+-- - multilingual_vector: only the multilingual part of the vector, NULL: it has none. Memories of multilingual_model whose
+--   cosine with it is at least multilingual_floor are found too, although they are below the floor: at most
+--   multilingual_limit, after the others. They may be of another language, which the caller must check.
 -- - lexical_limit: the number of best memories by words that are compared.
 -- - semantic_limit: the number of nearest memories by signature that are compared.
 -- - since, until: the range of time that the query names, both NULL if it names none. Memories of that range are compared
 --   too, at most range_limit of them, and score range_weight more.
 -- - cosine (result): the higher one of the whole memory and of the person's message alone.
+-- - multilingual_cosine (result): the cosine with multilingual_vector of a memory below the floor; NULL: it is above.
+-- - vectors (result): how many memories have a vector that was compared.
 -- - exact (result): whether the user has no more vectors of this model than semantic_limit, so that all were compared.
 -- - coverage_floor, cosine_floor: a memory is left out if its cosine is below cosine_floor (or NULL), and the words it
 --   shares have less than coverage_floor of the weight of the query's words. A word that no memory contains has
 --   unknown_weight of its weight. range_floor: whether the memories of the range are not left out.
+-- - coverage_weight: not NULL: a memory with a cosine is left out if the cosine, and coverage_weight times the share of the
+--   words, are together below cosine_floor.
 -- - per_session: the number of memories of one conversation that are returned.
 -- - matched: bit n - 1 is set if the n-th term occurs.
 -- - before, after (results): the exchanges of the same conversation before and after the one that the memory was learned
@@ -29,12 +36,19 @@ WITH mine AS MATERIALIZED (
         created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AS in_range,
         -- The nearer of the whole memory and the person's message alone.
         CASE
-            WHEN embedding_model = %(embedding_model)s
+            WHEN embedding_model = ANY (%(embedding_models)s::text[])
                 THEN least(
                     signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536)),
                     message_signature <~> (SELECT binary_quantize(%(vector)s::vector)::bit(1536))
                 )
-        END AS distance
+        END AS distance,
+        CASE
+            WHEN embedding_model = %(multilingual_model)s
+                THEN least(
+                    signature <~> (SELECT binary_quantize(%(multilingual_vector)s::vector)::bit(1536)),
+                    message_signature <~> (SELECT binary_quantize(%(multilingual_vector)s::vector)::bit(1536))
+                )
+        END AS multilingual_distance
     FROM memory_signatures
     WHERE user_id = %(user_id)s
 ),
@@ -50,6 +64,7 @@ corpus AS MATERIALIZED (
         sum(length) / nullif(sum(memories), 0)::float8 AS mean_length,
         count(*)::float8 AS sessions,
         sum(length) / nullif(count(*), 0)::float8 AS mean_session_length,
+        coalesce(sum(vectors), 0)::bigint AS vectors,
         coalesce(sum(vectors), 0) <= %(semantic_limit)s AS exact,
         -- The smallest cosine of all memories, if not all vectors are compared. The share of different signs is about the
         -- angle divided by pi, because the vectors are rotated.
@@ -123,13 +138,24 @@ session_score AS MATERIALIZED (
     GROUP BY sized.session
 ),
 near AS MATERIALIZED (
-    (SELECT id FROM mine WHERE distance IS NOT NULL ORDER BY distance, id LIMIT %(semantic_limit)s)
-    UNION
-    (SELECT id FROM mine WHERE in_range ORDER BY distance, id LIMIT %(range_limit)s)
+    SELECT id, bool_or(multilingual) AS multilingual
+    FROM (
+        (SELECT id, false AS multilingual FROM mine WHERE distance IS NOT NULL ORDER BY distance, id LIMIT %(semantic_limit)s)
+        UNION ALL
+        (SELECT id, false FROM mine WHERE in_range ORDER BY distance, id LIMIT %(range_limit)s)
+        UNION ALL
+        (
+            SELECT id, true FROM mine WHERE multilingual_distance IS NOT NULL
+            ORDER BY multilingual_distance, id LIMIT %(multilingual_limit)s
+        )
+    ) AS chosen
+    GROUP BY id
 ),
 -- The words also count for the nearest memories by vector, not only for the best by words.
 fitting AS MATERIALIZED (
-    SELECT coalesce(near.id, lexical.id) AS id, near.id IS NOT NULL AS near, lexical.bm25, lexical.matched, lexical.idf
+    SELECT
+        coalesce(near.id, lexical.id) AS id, near.id IS NOT NULL AS near, near.multilingual,
+        lexical.bm25, lexical.matched, lexical.idf
     FROM near
     FULL JOIN lexical ON lexical.id = near.id
 ),
@@ -144,9 +170,22 @@ compared AS MATERIALIZED (
         coalesce(s.session, s.memory_id) AS session,
         coalesce(s.created_at >= %(since)s::timestamptz AND s.created_at < %(until)s::timestamptz, false) AS in_range,
         greatest(
-            CASE WHEN m.embedding_model = %(embedding_model)s THEN 1 - (m.embedding <=> %(vector)s::vector) END,
-            CASE WHEN said.embedding_model = %(embedding_model)s THEN 1 - (said.embedding <=> %(vector)s::vector) END
-        ) AS cosine
+            CASE WHEN m.embedding_model = ANY (%(embedding_models)s::text[]) THEN 1 - (m.embedding <=> %(vector)s::vector) END,
+            CASE
+                WHEN said.embedding_model = ANY (%(embedding_models)s::text[])
+                    THEN 1 - (said.embedding <=> %(vector)s::vector)
+            END
+        ) AS cosine,
+        CASE
+            WHEN candidate.multilingual
+                THEN greatest(
+                    1 - (m.embedding <=> %(multilingual_vector)s::vector),
+                    CASE
+                        WHEN said.embedding_model = %(multilingual_model)s
+                            THEN 1 - (said.embedding <=> %(multilingual_vector)s::vector)
+                    END
+                )
+        END AS multilingual_cosine
     FROM candidate
     JOIN memory_signatures AS s ON s.user_id = %(user_id)s AND s.memory_id = candidate.id
     JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = candidate.id
@@ -179,17 +218,34 @@ scored AS (
         + CASE WHEN in_range THEN %(range_weight)s::float8 ELSE 0 END AS score
     FROM ranked
 ),
-placed AS (
-    SELECT *, row_number() OVER (PARTITION BY session ORDER BY score DESC, id) AS place
+judged AS (
+    SELECT
+        *,
+        CASE
+            WHEN cosine IS NULL OR %(coverage_weight)s::float8 IS NULL
+                THEN coverage >= %(coverage_floor)s OR coalesce(cosine >= %(cosine_floor)s, false)
+            ELSE cosine + %(coverage_weight)s::float8 * coverage >= %(cosine_floor)s
+        END OR (in_range AND %(range_floor)s) AS above
     FROM scored
-    WHERE coverage >= %(coverage_floor)s OR cosine >= %(cosine_floor)s OR (in_range AND %(range_floor)s)
+),
+placed AS (
+    SELECT
+        judged.*,
+        ordered.by,
+        row_number() OVER (PARTITION BY session, above ORDER BY ordered.by DESC, id) AS place
+    FROM judged
+    CROSS JOIN LATERAL (SELECT CASE WHEN above THEN score ELSE multilingual_cosine END AS by) AS ordered
+    WHERE above OR multilingual_cosine >= %(multilingual_floor)s
 ),
 best AS (
-    SELECT * FROM placed WHERE place <= %(per_session)s ORDER BY score DESC, id LIMIT %(limit)s
+    (SELECT * FROM placed WHERE above AND place <= %(per_session)s ORDER BY by DESC, id LIMIT %(limit)s)
+    UNION ALL
+    (SELECT * FROM placed WHERE NOT above AND place <= %(per_session)s ORDER BY by DESC, id LIMIT %(multilingual_limit)s)
 )
 SELECT
     m.id, m.content_digest, m.content_encrypted, m.entity_type, m.entity_id, m.source, m.source_id, m.created_at, m.last_seen_at,
     best.score, coalesce(best.bm25, 0), best.coverage, best.cosine, coalesce(best.matched, 0), corpus.exact,
+    CASE WHEN NOT best.above THEN best.multilingual_cosine END, corpus.vectors,
     before.id, before.summary_encrypted, following.id, following.summary_encrypted
 FROM best
 CROSS JOIN corpus
@@ -209,4 +265,4 @@ LEFT JOIN LATERAL (
     ORDER BY a.created_at, a.id
     LIMIT 1
 ) AS following ON true
-ORDER BY best.score DESC, best.id;
+ORDER BY best.above DESC, best.by DESC, best.id;

@@ -80,7 +80,7 @@ async def test_several_threads_give_the_same_vectors_and_one_error(local_model: 
     assert np.array_equal(await threaded.embed_documents(TEXTS), await embedder.embed_documents(TEXTS))
     assert (await threaded.embed_documents([])).shape == (0, DIMENSIONS)
 
-    def fail(text: str) -> Vectors:
+    def fail(text: str, prefix: str = "") -> Vectors:
         raise EmbeddingError("the model is away", retryable=True)
 
     threaded._embed = fail  # type: ignore[method-assign]  # a model that fails cannot be had

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from memory.crypto.rotation import Vectors
 from memory.recall.sealed import sealed_search
-from memory.recall.search import NO_FLOOR, Floor, Hit, Ranking, SearchQuery, TimeRange, ranked_hits
+from memory.recall.search import NO_FLOOR, Floor, Hit, MultilingualQuery, Ranking, SearchQuery, TimeRange, ranked_hits
 from memory.segments import Entry, LoadedIndex, Segment, StoredVector
 from sql.pool import Pool, open_pool
 from sql.statements import Statements
@@ -74,23 +75,31 @@ def _with(entry: Entry, model: str | None, vector: StoredVector | None, stamp: i
 
 
 async def both(
-    pool: Pool, corpus: Corpus, query: SearchQuery, plain: Vectors | None, limit: int
+    pool: Pool,
+    corpus: Corpus,
+    query: SearchQuery,
+    plain: Vectors | None,
+    limit: int,
+    multilingual: Vectors | None = None,
 ) -> tuple[list[Hit], list[tuple[UUID, tuple[object, ...]]]]:
     async with seeing(pool, corpus.person.user_id) as connection:
         hits = await ranked_hits(connection, STATEMENTS, corpus.person.user_id, query, limit)
-    return hits, [(one.id, one.columns) for one in sealed_search(corpus.index(), query, plain, limit)]
+    return hits, [(one.id, one.columns) for one in sealed_search(corpus.index(), query, plain, limit, multilingual)]
 
 
 def compare(query: SearchQuery, hits: list[Hit], sealed: list[tuple[UUID, tuple[object, ...]]]) -> None:
     assert len(sealed) == len(hits)
     for hit, (_, columns) in zip(hits, sealed, strict=True):
-        score, bm25, coverage, cosine, matched, exact = columns
+        score, bm25, coverage, cosine, matched, exact, translation, vectors = columns
         assert score == pytest.approx(hit.score, abs=1e-3)
         assert (bm25, coverage) == pytest.approx((hit.bm25, hit.coverage), abs=1e-6)
         assert cosine == (None if hit.cosine is None else pytest.approx(hit.cosine, abs=1e-5))
         assert isinstance(matched, int)
         assert {term for bit, term in enumerate(query.terms) if matched >> bit & 1} == set(hit.matched)
         assert exact == hit.exact
+        assert vectors == hit.vectors
+        expected = hit.multilingual_cosine
+        assert translation == (None if expected is None else pytest.approx(expected, abs=1e-5))
     assert [id_ for id_, _ in sealed] == [hit.memory_id for hit in hits]
 
 
@@ -101,12 +110,16 @@ def compare(query: SearchQuery, hits: list[Hit], sealed: list[tuple[UUID, tuple[
     asked=st.lists(st.sampled_from([*WORDS, "zeppelin"]), max_size=4),
     lexical=st.sampled_from([3, 64]),
     semantic=st.sampled_from([4, 100]),
-    floor=st.sampled_from([Floor(), NO_FLOOR, Floor(coverage=0.6, cosine=0.1)]),
+    floor=st.sampled_from(
+        [Floor(), NO_FLOOR, Floor(coverage=0.6, cosine=0.1), Floor(coverage_weight=0.2, cosine=0.3), Floor(2.0, 2.0)]
+    ),
     vector=st.booleans(),
     days=st.none() | st.tuples(st.integers(0, 30), st.integers(0, 30)),
     limit=st.sampled_from([2, 8, 50]),
     per_session=st.sampled_from([None, 1, 2]),
     together=st.booleans(),
+    multilingual=st.none() | st.sampled_from([-1.0, 0.0, 0.2]),
+    other_model=st.booleans(),
 )
 def test_both_indexes_give_the_same_hits_in_the_same_order(
     database: str,
@@ -121,8 +134,10 @@ def test_both_indexes_give_the_same_hits_in_the_same_order(
     limit: int,
     per_session: int | None,
     together: bool,
+    multilingual: float | None,
+    other_model: bool,
 ) -> None:
-    ranking = Ranking(lexical_limit=lexical, semantic_limit=semantic, range_limit=5)
+    ranking = Ranking(lexical_limit=lexical, semantic_limit=semantic, range_limit=5, multilingual_limit=5)
     said = None if days is None else TimeRange(NOW - timedelta(days=max(days)), NOW - timedelta(days=min(days)))
     plain = directions(1, seed + 20_000)[0] if vector else None
 
@@ -134,8 +149,12 @@ def test_both_indexes_give_the_same_hits_in_the_same_order(
             terms = person.terms.query(" ".join(asked))
             rotated = None if plain is None else person.rotation.apply(plain)
             words = [0] * len(terms) if together else None
-            model = None if plain is None else MODEL
-            query = SearchQuery(terms, rotated, model, floor, ranking, words, said, per_session)
-            compare(query, *await both(pool, corpus, query, plain, limit))
+            model, also = (None, None) if plain is None else ("newer", MODEL) if other_model else (MODEL, "older")
+            query = SearchQuery(terms, rotated, model, floor, ranking, words, said, per_session, also_model=also)
+            other = None
+            if plain is not None and multilingual is not None:
+                other = directions(1, seed + 30_000)[0]
+                query = replace(query, multilingual=MultilingualQuery(person.rotation.apply(other), multilingual))
+            compare(query, *await both(pool, corpus, query, plain, limit, other))
 
     trio.run(run)
