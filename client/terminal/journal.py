@@ -58,8 +58,8 @@ class DeviceJournal:
         return None if found is None else WsToolResult.model_validate(found)
 
     def unacknowledged(self, ready: WsDeviceReady) -> list[WsToolResult]:
-        """The changes to send again: a server that has lost the session may not know its calls."""
-        if ready.resume != "lost":
+        """The changes to send again: a server or a session that is new may not know their calls."""
+        if ready.resume == "resumed":
             return []
         results = [WsToolResult.model_validate(one["result"]) for one in self._calls.values() if one.get("result")]
         return [result for result in results if result.ok and result.tool is not None and result.id is not None]

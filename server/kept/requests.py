@@ -197,8 +197,8 @@ class KeptRequests:
         """See `server.sessions.KeptAnswers`."""
         try:
             with trio.fail_after(_WITHIN_S):
-                kept = await self._answers.read(user_id, request_id)
-                answer = None if kept is None or kept.result is None else self._answer(user_id, kept)
+                kept = await self._read(user_id, request_id)
+                answer = None if kept is None else self._answer(user_id, kept)
                 if kept is None or answer is None or kept.state == "running":
                     return
                 body = answer.amended(change).result.model_dump(mode="json", exclude_none=True, exclude={"seq", "type"})
@@ -223,16 +223,19 @@ class KeptRequests:
         """
         try:
             with trio.fail_after(_WITHIN_S):
-                kept = await self._answers.read(user_id, request_id)
-                if kept is None or kept.digest is None:
-                    return None
-                if kept.state == "running" and kept.server_id != self._server_id and await self._is_lost(user_id, kept):
-                    kept = await self._answers.read(user_id, request_id) or kept
+                kept = await self._read(user_id, request_id)
         # A boundary: without the database only the answers in this process's memory are known.
         except Exception as error:  # noqa: BLE001
             log.warning("answer_find_failed", reason=type(error).__name__, detail=str(error))
             return None
-        return self._answer(user_id, kept)
+        return None if kept is None else self._answer(user_id, kept)
+
+    async def _read(self, user_id: UUID, request_id: UUID) -> KeptRequest | None:
+        """The row of a request. If the server that ran it is gone, the request has failed."""
+        kept = await self._answers.read(user_id, request_id)
+        if kept is None or kept.digest is None or kept.state != "running" or kept.server_id == self._server_id:
+            return kept
+        return (await self._answers.read(user_id, request_id) or kept) if await self._is_lost(user_id, kept) else kept
 
     def _answer(self, user_id: UUID, kept: KeptRequest) -> KeptAnswer | None:
         if kept.digest is None:

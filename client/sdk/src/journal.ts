@@ -18,7 +18,8 @@ export interface Journal {
   put(entry: JournalEntry): void | Promise<void>;
   delete(callId: string): void | Promise<void>;
   /**
-   * All entries. With it, a change whose result a lost server never acknowledged is sent to the next one.
+   * All entries. With it, a change whose result no server has acknowledged is sent again in the next session, also after
+   * a restart of the application.
    */
   entries?(): readonly JournalEntry[] | Promise<readonly JournalEntry[]>;
 }

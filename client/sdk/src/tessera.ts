@@ -235,7 +235,7 @@ export class Tessera {
         this.#requests.connected(state.session);
         this.#approvals.connected(state.session.resume === "resumed");
         this.#changes.connected(state.session.changes);
-        void this.#calls.connected(state.session.resume === "lost");
+        void this.#calls.connected(state.session.resume === "resumed");
         break;
       case "waiting":
         this.#disconnected(state.error);

@@ -228,6 +228,20 @@ async def test_a_change_that_becomes_known_after_the_end_is_listed(servers: Serv
     assert found.result == servers.answer().result.model_copy(update={"mutations": [change]})
 
 
+async def test_a_change_that_becomes_known_after_the_server_was_lost_is_listed(servers: Servers) -> None:
+    dead, other, chat = servers.open(), servers.open(), servers.chat
+    changes = [WsMutationRecord(op="create", entity="task", id=id) for id in ("t1", "t2")]
+    assert await dead.claim(chat, 60) == "claimed"
+    servers.lost.add(dead._server_id)
+    for change in changes:  # nobody has asked for the request yet
+        await other.amend(chat.user_id, chat.request_id, change)
+    found = await other.find(chat.user_id, chat.request_id)
+    assert found is not None
+    assert found.result.error is not None
+    assert (found.result.error.code, found.result.error.retryable) == (ErrorCode.SERVER_LOST, False)
+    assert found.result.mutations == changes
+
+
 async def test_keeping_is_retried_and_the_answer_is_fetched_meanwhile(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,9 +76,15 @@ export class RunningServer {
     this.#process?.kill("SIGTERM");
   }
 
+  /** Send SIGKILL, and wait until the process has ended. */
+  async kill(): Promise<void> {
+    this.#process?.kill("SIGKILL");
+    await this.stopped();
+  }
+
   /** Wait until the process has ended. */
   async stopped(): Promise<void> {
-    if (this.#process !== undefined && this.#process.exitCode === null) {
+    if (this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null) {
       await once(this.#process, "exit");
     }
   }

@@ -316,8 +316,8 @@ describe("a change that a lost server has not acknowledged", () => {
     return { peer: next, journal };
   };
 
-  test("is sent to the next server", async () => {
-    const { peer, journal } = await offline({ resume: "lost" });
+  test.each(["lost", "new"])("is sent to the next server that says %s", async (resume) => {
+    const { peer, journal } = await offline({ resume });
     const change = { call_id: CALL, request_id: DEVICE_ID, tool: "create_task", id: "t9", ok: true };
     expect(await peer.hear("tool_result")).toMatchObject(change);
     peer.say("tool_ack", { call_id: CALL });
