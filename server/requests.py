@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
@@ -195,8 +196,35 @@ class RequestFailed(Exception):
         self.failure = failure
 
 
+@dataclass(frozen=True, slots=True)
+class ListedRequest:
+    """A request in a list of a user's requests.
+
+    `reason` is the code of its error, if it is known without the encrypted answer. `device_id` is None if no device
+    asked. `ended_at` is None while the request runs, and until its answer is stored.
+    """
+
+    request_id: UUID
+    state: Literal["running", "completed", "failed", "cancelled"]
+    reason: ErrorCode | str | None
+    device_id: UUID | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class NotListed(Exception):
+    """The requests can't be listed, because the database can't be reached or the server has none."""
+
+
 class KnownRequests(Protocol):
     """The requests that run at any process, and the ended ones whose answer is kept."""
+
+    async def page(self, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedRequest]:
+        """At most `limit` of this user's requests, the newest first, after `before`: `created_at` and id of a request.
+
+        Raises `NotListed`.
+        """
+        ...
 
     async def result(self, user_id: UUID, request_id: UUID) -> WsRequestResult | None:
         """The state of this user's request; None if it is unknown or its answer is no longer kept."""

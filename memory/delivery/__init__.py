@@ -5,7 +5,7 @@ Contents are encrypted with the user's key. They are kept for a limited time onl
 
 from __future__ import annotations
 
-from memory.delivery.answers import KeptAnswers, KeptRequest, RequestState, request_purpose
+from memory.delivery.answers import KeptAnswers, KeptRequest, RequestState, RequestTimes, request_purpose
 from memory.delivery.changes import Change, ChangeLog, LoggedChange, MissedChanges, NumberedChange, change_purpose
 from memory.delivery.devices import ClientRecord, DeviceRecord, DeviceRecords, TooManyDevices
 
@@ -21,6 +21,7 @@ __all__ = [
     "MissedChanges",
     "NumberedChange",
     "RequestState",
+    "RequestTimes",
     "TooManyDevices",
     "change_purpose",
     "request_purpose",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -50,6 +51,15 @@ class KeptRequest:
     digest: str | None = None
     result: Mapping[str, Any] | None = None
     too_large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTimes:
+    """A request in a list, without its contents. `ended_at` is None while it runs."""
+
+    request: KeptRequest
+    created_at: datetime
+    ended_at: datetime | None
 
 
 class KeptAnswers:
@@ -173,6 +183,17 @@ class KeptAnswers:
             result=body.get("result"),
             too_large=bool(body.get("too_large")),
         )
+
+    async def page(self, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None) -> list[RequestTimes]:
+        """At most `limit` requests of the user, the newest first, after the place `before`: a time and an id.
+
+        Nothing is decrypted. Requests whose contents were erased are left out, as `read` treats them as not kept.
+        """
+        at, request_id = before or (None, None)
+        values = {"user_id": user_id, "limit": limit, "before_at": at, "before_id": request_id}
+        async with scoped(self._vault.pool, user_id) as connection:
+            cursor = await connection.execute(self._vault.statements["requests_of_user"], values)
+            return [RequestTimes(KeptRequest(*row[:6]), *row[6:]) for row in await cursor.fetchall()]
 
     async def erased(self, user_id: UUID, request_ids: Collection[UUID]) -> set[UUID]:
         """Which of these ended requests have no contents any more, because memory was erased."""

@@ -7,6 +7,7 @@ kept.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ import trio
 from pydantic import ValidationError
 
 from memory.delivery import DeviceRecord, KeptAnswers, KeptRequest
-from server.requests import ChatInput, fingerprint
+from server.requests import ChatInput, ListedRequest, NotListed, fingerprint
 from server.sessions import KeptAnswer
 from server.telemetry import Metrics
 from streaming.wire import ErrorCode, WsFailure, WsMutationRecord, WsRequestResult
@@ -265,6 +266,23 @@ class KeptRequests:
             return False
         await self._answers.lost(user_id, kept, self._keep_s)
         return True
+
+    async def page(self, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedRequest]:
+        """See `server.requests.KnownRequests`."""
+        found = []
+        try:
+            with trio.fail_after(_WITHIN_S):
+                for row in await self._answers.page(user_id, limit, before):
+                    kept, state, reason = row.request, row.request.state, None
+                    if state == "running" and kept.server_id != self._server_id and await self._is_lost(user_id, kept):
+                        state, reason = "failed", ErrorCode.SERVER_LOST
+                    one = ListedRequest(kept.request_id, state, reason, kept.device_id, row.created_at, row.ended_at)
+                    found.append(one)
+        # A boundary: an incomplete list would say that requests are not known.
+        except Exception as error:
+            log.warning("requests_list_failed", reason=type(error).__name__, detail=str(error))
+            raise NotListed from error
+        return found
 
     async def of_device(self, user_id: UUID, device_id: UUID, record: DeviceRecord) -> list[KeptAnswer]:
         """See `server.sessions.KeptAnswers`. The answers have no contents: only id, status and the error's code."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from memory import (
     MAX_LISTED,
     MAX_TITLE_CHARS,
     Conversation,
     MemoryMiddleware,
-    Position,
     clean_title,
     conversation_key,
 )
@@ -26,11 +22,10 @@ from server.rest.bodies import read_body
 from server.rest.errors import ApiError, json_response
 from server.rest.memory_owner import memory_owner, refuse_deleted_users
 from server.rest.openapi import Answer, Operation, rule_of
+from server.rest.pages import BAD_PAGE, PAGED, next_cursor, page_limit, page_position
 from server.rest.services import RestServices
 from streaming.wire import MemoryTier, Optional
 
-_DEFAULT_LIMIT: Final = 30
-_MAX_LIMIT: Final = 100
 _MAX_TITLE_BODY_CHARS: Final = 1_000
 _UNKNOWN: Final = "unknown_conversation"
 
@@ -90,17 +85,12 @@ class ForgottenConversation(BaseModel):
     )
 
 
-_PAGED: Final = {
-    "limit": f"Items per page, 1 to {_MAX_LIMIT}; default {_DEFAULT_LIMIT}.",
-    "cursor": "`next` of the page before.",
-}
 _REFUSALS: Final = {
     401: "No valid access token.",
     500: "The server failed.",
     503: "The database can't be reached, or the server has no memory.",
 }
 _NOT_FOUND: Final = {404: "No conversation of this user has this id."}
-_BAD_PAGE: Final = {422: "The cursor or the limit is not valid."}
 _ID_PATH: Final = "/api/v1/conversations/{conversation_id}"
 LIST: Final = Operation(
     method="GET",
@@ -109,10 +99,10 @@ LIST: Final = Operation(
     summary="List the user's conversations",
     description="The conversation with the newest message comes first.",
     tag="conversations",
-    query=_PAGED,
+    query=PAGED,
     authenticated=True,
     answers={200: Answer("A page of conversations.", ConversationList)},
-    refusals={**_REFUSALS, **_BAD_PAGE},
+    refusals={**_REFUSALS, **BAD_PAGE},
 )
 READ: Final = Operation(
     method="GET",
@@ -122,10 +112,10 @@ READ: Final = Operation(
     description="Its newest exchanges come first. They have the answers' text; `GET /api/v1/requests/{request_id}` has"
     " the other blocks as long as the result is kept.",
     tag="conversations",
-    query=_PAGED,
+    query=PAGED,
     authenticated=True,
     answers={200: Answer("The conversation with a page of its exchanges.", ConversationAnswer)},
-    refusals={**_REFUSALS, **_NOT_FOUND, **_BAD_PAGE},
+    refusals={**_REFUSALS, **_NOT_FOUND, **BAD_PAGE},
 )
 RENAME: Final = Operation(
     method="PATCH",
@@ -169,19 +159,19 @@ def conversation_routes(services: RestServices) -> Blueprint:
     @routes.route(LIST.path, methods=[LIST.method])
     async def list_conversations() -> Response:
         memory, user_id = await memory_owner(services)
-        page = await memory.conversations.page(user_id, _limit(), _position())
+        page = await memory.conversations.page(user_id, page_limit(), page_position())
         found = [_summary(one) for one in page.items]
-        return json_response(ConversationList(conversations=found, next=_cursor(page.next)))
+        return json_response(ConversationList(conversations=found, next=next_cursor(page.next)))
 
     @routes.route(rule_of(READ, conversation_id="name"), methods=[READ.method])
     async def read_conversation(conversation_id: str) -> Response:
         memory, user_id = await memory_owner(services)
-        limit, position = _limit(), _position(of_episodes=True)
+        limit, position = page_limit(), page_position(uuids=True)
         found = await _found(memory, user_id, conversation_id)
         page = await memory.conversations.exchanges(user_id, found.id, limit, position)
         exchanges = [ExchangeAnswer.model_validate(one, from_attributes=True) for one in page.items]
         summary = _summary(found).model_dump()
-        return json_response(ConversationAnswer(**summary, exchanges=exchanges, next=_cursor(page.next)))
+        return json_response(ConversationAnswer(**summary, exchanges=exchanges, next=next_cursor(page.next)))
 
     @routes.route(rule_of(RENAME, conversation_id="name"), methods=[RENAME.method])
     async def rename_conversation(conversation_id: str) -> Response:
@@ -230,33 +220,3 @@ def _unknown() -> ApiError:
 
 def _summary(one: Conversation) -> ConversationSummary:
     return ConversationSummary(id=one.id, title=one.title, last_message_at=one.last_message_at, count=one.exchanges)
-
-
-def _limit() -> int:
-    """The query's `limit`. Raises `ApiError` 422."""
-    given = request.args.get("limit", str(_DEFAULT_LIMIT))
-    if given.isascii() and given.isdigit() and len(given) <= len(str(_MAX_LIMIT)) and 1 <= int(given) <= _MAX_LIMIT:
-        return int(given)
-    raise ApiError(422, "invalid_query", f"limit: it must be a whole number from 1 to {_MAX_LIMIT}.")
-
-
-def _position(*, of_episodes: bool = False) -> Position | None:
-    """The query's `cursor`; None for the first page. Raises `ApiError` 422."""
-    cursor = request.args.get("cursor")
-    if not cursor:
-        return None
-    try:
-        at, id_ = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        position = Position(datetime.fromisoformat(at), str(UUID(id_)) if of_episodes else str(id_))
-        position.id.encode()  # a lone surrogate, which no stored id has, raises UnicodeEncodeError, a ValueError
-        if position.at.tzinfo is not None and "\x00" not in position.id:
-            return position
-    except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):
-        pass
-    raise ApiError(422, "invalid_query", "cursor: it is not the `next` of an earlier page.")
-
-
-def _cursor(position: Position | None) -> str | None:
-    if position is None:
-        return None
-    return base64.urlsafe_b64encode(json.dumps([position.at.isoformat(), position.id]).encode()).decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Final, Literal
 from uuid import UUID
@@ -15,6 +16,7 @@ from person import resolve_locale
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery, Missed
 from server.devices import NO_LOCALE, DeviceLocale, DeviceRegistry
+from server.requests import ListedRequest
 from server.sessions.activity import Activity
 from server.sessions.calls import MadeChange
 from server.sessions.client_frames import ClientFrames
@@ -283,6 +285,10 @@ class SessionHost:
             return running.log.result()
         kept = await self._kept.find(user_id, request_id)
         return None if kept is None else await self._mirrors.result(kept)
+
+    async def page(self, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedRequest]:
+        """See `server.requests.KnownRequests`."""
+        return await self._kept.page(user_id, limit, before)
 
     def running(self, user_id: UUID, request_id: UUID) -> RunningRequest | None:
         """A request of a session of this process."""

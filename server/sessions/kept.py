@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 import trio
 
 from memory.delivery import DeviceRecord
+from server.requests import ListedRequest, NotListed
 from streaming.wire import WsMutationRecord, WsRequestResult
 
 
@@ -63,6 +65,10 @@ class KeptAnswers(Protocol):
 
     async def of_device(self, user_id: UUID, device_id: UUID, record: DeviceRecord) -> list[KeptAnswer]:
         """The kept answers of the requests of one device, the oldest first. `record` was read just now."""
+        ...
+
+    async def page(self, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedRequest]:
+        """See `server.requests.KnownRequests`."""
         ...
 
 
@@ -132,6 +138,12 @@ class AnswersInMemory:
         await trio.lowlevel.checkpoint()
         return set()
 
+    async def page(self, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedRequest]:
+        """Raises `NotListed`: this process knows neither the times nor the requests of other processes."""
+        del user_id, limit, before
+        await trio.lowlevel.checkpoint()
+        raise NotListed
+
     def drop(self, user_id: UUID, request_id: UUID) -> None:
         """Keep this answer no longer."""
         if (user_id, request_id) in self._answers:
@@ -197,3 +209,14 @@ class LayeredAnswers:
         known = {answer.result.request_id for answer in here}
         stored = await self._store.of_device(user_id, device_id, record)
         return [answer for answer in stored if answer.result.request_id not in known] + here
+
+    async def page(self, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedRequest]:
+        """See `KeptAnswers`. This process may know an end that the store does not have yet, and its error code."""
+        return [await self._latest(user_id, one) for one in await self._store.page(user_id, limit, before)]
+
+    async def _latest(self, user_id: UUID, one: ListedRequest) -> ListedRequest:
+        here = await self._in_memory.find(user_id, one.request_id)
+        if here is None:
+            return one
+        error = here.result.error
+        return replace(one, state=here.result.status, reason=None if error is None else error.code)

@@ -159,6 +159,7 @@ StatementName = Literal[
     "requests_erased",
     "requests_expire",
     "requests_forget",
+    "requests_of_user",
     "requests_page",
     "requests_running_elsewhere",
     "segment_add",

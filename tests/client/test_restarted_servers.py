@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -59,8 +59,11 @@ class Laptop:
         self.heard.append(change)
 
 
-async def until(what: Any) -> None:
-    while not what():
+async def until(what: Callable[[], object]) -> None:
+    """Wait until `what` is true. It is about a file, or about another process."""
+    while True:
+        if what():
+            return
         await trio.sleep(0.02)
 
 

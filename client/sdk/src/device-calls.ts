@@ -118,26 +118,16 @@ export class DeviceCalls {
     }
   }
 
-  /** Unless the session was resumed, the server may not know its calls: send each change that it has not acknowledged. Never rejects. */
+  /** Unless the session was resumed, the server may not know its calls: send what it has not acknowledged. Never rejects. */
   async connected(resumed: boolean): Promise<void> {
-    for (const { result } of resumed ? [] : await this.#unacknowledged()) {
-      if (result?.ok === true && result.tool !== undefined && result.id !== undefined) {
-        try {
+    try {
+      for (const { result } of (resumed ? undefined : await this.options.journal.entries?.()) ?? []) {
+        if (result?.ok === true && result.tool !== undefined && result.id !== undefined) {
           this.#send(result);
-        } catch (error) {
-          // For example `too_large` at this server. The journal keeps it, and the other changes are sent.
-          this.options.onError(error as TesseraError);
         }
       }
-    }
-  }
-
-  async #unacknowledged(): Promise<readonly JournalEntry[]> {
-    try {
-      return (await this.options.journal.entries?.()) ?? [];
     } catch (cause) {
       this.options.onError(journalFailed(cause));
-      return [];
     }
   }
 

@@ -122,6 +122,24 @@ export interface ForgottenConversation {
 /** The state of a request: the answer so far, or the kept answer with its outcome. */
 export type RequestState = Omit<WsRequestResult, "type" | "seq">;
 
+/** A request that runs, or whose answer is kept. `get` has its contents. */
+export interface RequestSummary {
+  readonly request_id: string;
+  readonly state: RequestState["status"];
+  /** The code of its error, if the server knows it without decrypting the answer. */
+  readonly reason?: string;
+  /** The device that asked. */
+  readonly device_id?: string;
+  /** ISO 8601. `ended_at` is missing while the request runs, and until its answer is stored. */
+  readonly created_at: string;
+  readonly ended_at?: string;
+}
+
+export interface RequestPage {
+  readonly requests: RequestSummary[];
+  readonly next?: string;
+}
+
 /** REST calls for accounts, requests and memory. Each rejects with a `TesseraError`. */
 export interface Rest {
   register(email: string, password: string, options?: RegisterOptions): Promise<Login>;
@@ -130,6 +148,8 @@ export interface Rest {
   resumeLogin(refreshToken: string): TokenSource;
   readonly account: AccountCalls;
   readonly requests: {
+    /** The person's running and kept requests, of all devices, the newest first. */
+    list(options?: PageOptions): Promise<RequestPage>;
     /** The request's state. Rejects with `unknown_request` if its answer is no longer kept, or was never asked. */
     get(requestId: string): Promise<RequestState>;
     /** Cancel a running request. Its state then says how it ended. Rejects with `unknown_request` if it does not run. */
@@ -229,8 +249,8 @@ export function rest(given: RestOptions): Rest {
       authenticated: true,
       ...(body === undefined ? {} : { body }),
     });
-  const request = (method: string, requestId: string): Promise<Response> =>
-    send({ method, path: `/api/v1/requests/${encodeURIComponent(requestId)}`, authenticated: true });
+  const request = (method: string, rest: string): Promise<Response> =>
+    send({ method, path: `/api/v1/requests${rest}`, authenticated: true });
   return {
     register: (email, password, options) => account("register", email, password, options),
     login: (email, password, options) => account("login", email, password, options),
@@ -241,9 +261,10 @@ export function rest(given: RestOptions): Rest {
       ended: async () => await tokens?.end(),
     }),
     requests: {
-      get: async (requestId) => await read(await request("GET", requestId)),
+      list: async (options = {}) => await read(await request("GET", query(options))),
+      get: async (requestId) => await read(await request("GET", part(requestId))),
       cancel: async (requestId) => {
-        await request("DELETE", requestId);
+        await request("DELETE", part(requestId));
       },
     },
     conversations: {

@@ -230,7 +230,7 @@ async def test_a_change_that_becomes_known_after_the_end_is_listed(servers: Serv
 
 async def test_a_change_that_becomes_known_after_the_server_was_lost_is_listed(servers: Servers) -> None:
     dead, other, chat = servers.open(), servers.open(), servers.chat
-    changes = [WsMutationRecord(op="create", entity="task", id=id) for id in ("t1", "t2")]
+    changes = [WsMutationRecord(op="create", entity="task", id=task) for task in ("t1", "t2")]
     assert await dead.claim(chat, 60) == "claimed"
     servers.lost.add(dead._server_id)
     for change in changes:  # nobody has asked for the request yet

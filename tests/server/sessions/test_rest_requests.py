@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +13,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from memory.delivery import DeviceRecord
-from server.requests import ChatInput, DuplicateRequest
+from server.requests import ChatInput, DuplicateRequest, ListedRequest
 from server.sessions.kept import KeptAnswer
 from streaming.chat import Message
 from streaming.wire import ServerFrame, WsMutationRecord, WsStreamEnd, WsStreamText
@@ -198,6 +199,9 @@ class SlowStore:
         """Nothing is kept."""
 
     async def of_device(self, user_id: UUID, device_id: UUID, record: DeviceRecord) -> list[KeptAnswer]:
+        return []
+
+    async def page(self, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedRequest]:
         return []
 
 

@@ -312,6 +312,15 @@ test("requests.get returns the request's state", async () => {
   expect(request).toMatchObject({ line: "GET /api/v1/requests/r%2F1", authorization: "Bearer secret" });
 });
 
+test("requests.list returns a page of the requests", async () => {
+  const page = { requests: [{ request_id: "r1", state: "running", created_at: "2026-11-28T10:00:00Z" }], next: "c2" };
+  reply = json(200, page);
+  expect(await api().requests.list()).toEqual(page);
+  expect(request).toMatchObject({ line: "GET /api/v1/requests", authorization: "Bearer secret" });
+  await api().requests.list({ limit: 5, cursor: "c2" });
+  expect(request).toMatchObject({ line: "GET /api/v1/requests?limit=5&cursor=c2" });
+});
+
 test("requests.cancel cancels the request", async () => {
   reply = json(202, { request_id: "r1" });
   expect(await api().requests.cancel("r1")).toBeUndefined();
