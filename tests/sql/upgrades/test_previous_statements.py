@@ -1,14 +1,11 @@
-"""Servers of the previous version go on while the database is migrated: their statements run on today's schema.
+"""Servers of a previous version go on while the database is migrated: their statements run on today's schema.
 
-`previous/statements.json` has the statements of that version, and the name of its last migration. At a release, replace
-it by the statements of the released version.
+`previous/` has the statements of the versions before most migrations; `previous_statements.py` says how to add one.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
@@ -21,20 +18,25 @@ from sql.pool import Pool
 from sql.statements.loader import Statements
 from sql.tenant import listing, scoped, scoped_to_email
 from tests.sql.tenant_rows import rows
-
-PREVIOUS: Final = json.loads((Path(__file__).parent / "previous" / "statements.json").read_text("utf-8"))
-STATEMENTS: Final[dict[str, str]] = {
-    name: re.sub(r"(?m)^--.*\n", "", text).strip().removesuffix(";") for name, text in PREVIOUS["statements"].items()
-}
+from tests.sql.upgrades.previous_statements import statements, versions
 
 
-async def test_the_schema_takes_every_statement_of_the_previous_version(database: str) -> None:
-    assert PREVIOUS["last_migration"] in [migration.name for migration in read_migrations()]
-    assert len(STATEMENTS) > 100
+def without_comments(version: str) -> dict[str, str]:
+    return {
+        name: re.sub(r"(?m)^--.*\n", "", text).strip().removesuffix(";") for name, text in statements(version).items()
+    }
+
+
+STATEMENTS: Final = without_comments("0014_memory_messages")
+
+
+@pytest.mark.parametrize("version", versions())
+async def test_the_schema_takes_every_statement_of_a_previous_version(database: str, version: str) -> None:
+    assert version in [migration.name for migration in read_migrations()]
     refused = {}
     async with await TrioConnection.connect(database, autocommit=True) as connection:
         await connection.execute("SET ROLE tessera_server")
-        for name, text in STATEMENTS.items():
+        for name, text in without_comments(version).items():
             names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
             query = re.sub(r"%\((\w+)\)s", lambda match, names=names: f"${names.index(match[1]) + 1}", text)  # type: ignore[misc]
             try:
@@ -42,6 +44,13 @@ async def test_the_schema_takes_every_statement_of_the_previous_version(database
             except psycopg.Error as error:
                 refused[name] = str(error)
     assert refused == {}
+
+
+def test_the_files_have_the_statements_of_the_versions() -> None:
+    counts = {version: len(statements(version)) for version in versions()}
+    assert len(counts) >= 5
+    assert counts["0014_memory_messages"] > 100
+    assert all(counts.values())
 
 
 async def test_a_person_whom_a_previous_server_registers_can_log_in(pool: Pool) -> None:
