@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -30,15 +31,32 @@ LEFT_OUT = shutil.ignore_patterns(
 
 
 def build_wheel(folder: Path, *, page: bool, path: str | None = None) -> tuple[Path, str]:
-    """Build the wheel of a copy of the checkout, whose page is `PAGE` or missing. Returns its file and the output."""
+    """Build the wheel of a copy of the checkout. Returns its file and the output.
+
+    With a page, `PAGE`, the source distribution is built too, and the wheel from it, as by `make dist`.
+    """
     checkout = folder / "checkout"
     shutil.copytree(ROOT, checkout, ignore=LEFT_OUT, symlinks=True)
+    # npm links the packages of a workspace.
+    links = checkout / "client" / "node_modules"
+    links.mkdir()
+    for name in ("playground", "react", "sdk"):
+        (links / name).symlink_to(Path("..") / name)
     if page:
         dist = checkout / "client" / "playground" / "dist"
         dist.mkdir()
         (dist / "index.html").write_text(PAGE)
     built = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(checkout)],
+        [
+            sys.executable,
+            "-m",
+            "build",
+            *([] if page else ["--wheel"]),
+            "--no-isolation",
+            "--outdir",
+            str(folder),
+            str(checkout),
+        ],
         env=os.environ | ({"PATH": path} if path is not None else {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -47,6 +65,10 @@ def build_wheel(folder: Path, *, page: bool, path: str | None = None) -> tuple[P
         check=False,
     )
     assert built.returncode == 0, built.stdout
+    for archive in folder.glob("*.tar.gz"):
+        with tarfile.open(archive) as sources:
+            names = {name.partition("/")[2] for name in sources.getnames()}
+        assert {"client/playground/index.html", "client/react/src/index.ts", "client/sdk/src/index.ts"} <= names
     shutil.rmtree(checkout)
     (wheel,) = folder.glob("*.whl")
     return wheel, built.stdout
