@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from demo.dates import with_days
+from demo.suggestions import in_english
 from person import WEEKDAYS, Calendar, zone_named
 
 # In the year 5138: dates some decades after it can still be computed.
@@ -155,7 +156,7 @@ def parse_request(source: str | bytes) -> DemoRequest:
     usable = [] if body.tool_choice == "none" else body.tools or []
     return DemoRequest(
         model=body.model,
-        question=question,
+        question=in_english(question),
         earlier=tuple(
             _SENT.sub("", m.text, count=1) if _SENT.match(m.text) else m.text
             for m in reversed(body.messages[: max(asked, 0)])

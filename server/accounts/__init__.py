@@ -11,6 +11,8 @@ from server.accounts.accounts import (
     BadCredentials,
     Email,
     EmailTaken,
+    NoGuest,
+    is_guest,
     normalise_email,
 )
 from server.accounts.credentials import (
@@ -60,6 +62,7 @@ __all__ = [
     "Invites",
     "LoginTokens",
     "Logins",
+    "NoGuest",
     "NoSuchDevice",
     "PasswordRefused",
     "Passwords",
@@ -74,5 +77,6 @@ __all__ = [
     "TokenInvalid",
     "Tokens",
     "check_password",
+    "is_guest",
     "normalise_email",
 ]

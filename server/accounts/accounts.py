@@ -31,6 +31,13 @@ class EmailTaken(Exception):
         super().__init__("There is an account with this e-mail address already. Log in instead.")
 
 
+class NoGuest(Exception):
+    """The account has an address that a person chose, or is one of the identity provider."""
+
+    def __init__(self) -> None:
+        super().__init__("This account is not a guest account: it has an e-mail address or an identity provider.")
+
+
 class BadCredentials(Exception):
     """No account has this e-mail address and password. The message does not say which of the two is wrong."""
 
@@ -49,6 +56,14 @@ def normalise_email(value: str) -> Email:
         raise ValueError(str(error)) from None
     # The standard allows hosts to distinguish `Ann` from `ann`; in practice neither hosts nor people do.
     return Email(address.normalized.lower())
+
+
+def is_guest(email: str | None) -> bool:
+    """Whether an account with this address was created without asking: `guest-<anything>@guest`.
+
+    No mail reaches such an address, because `guest` is not a registered domain.
+    """
+    return email is not None and email.startswith("guest-") and email.endswith("@guest")
 
 
 class Accounts:
@@ -144,6 +159,50 @@ class Accounts:
                 raise BadCredentials
             await logins.end_all_in(connection, user_id, keep=keep)
         return EndedAccess(user_id, keep=keep)
+
+    async def name_guest(
+        self,
+        user_id: UUID,
+        email: Email,
+        password: str,
+        *,
+        invite: tuple[Invites, str] | None = None,
+        source: HashSource = NO_SOURCE,
+    ) -> None:
+        """Give a guest account an address and a password. Its rows, logins and tokens stay.
+
+        Raises `NoGuest`, also if another request has just named the account, `EmailTaken` and `InviteRefused`; then
+        nothing has changed, and the invite is not used up. `invite`: as in `register`.
+        """
+        old_email, old_hash = await self.guest_credentials(user_id)
+        new_hash = await self._passwords.hash(password, source)
+        values = {
+            "user_id": user_id,
+            "email": email,
+            "old_email": old_email,
+            "old_hash": old_hash,
+            "new_hash": new_hash,
+        }
+        async with scoped(self._pool, user_id) as connection:
+            if invite is not None:
+                await invite[0].use_in(connection, invite[1], email)
+            # Not an update, because the address may be the distribution key of the table.
+            await connection.execute(self._statements["account_delete"], values)
+            taken = await connection.execute(self._statements["account_insert"], values)
+            if await taken.fetchone() is None:
+                raise EmailTaken
+            named = await connection.execute(self._statements["user_address_set"], values)
+            if await named.fetchone() is None:
+                raise NoGuest
+
+    async def guest_credentials(self, user_id: UUID) -> tuple[str, str]:
+        """The address and the password hash of a guest account. Raises `NoGuest`."""
+        async with scoped(self._pool, user_id) as connection:
+            cursor = await connection.execute(self._statements["user_credentials"], {"user_id": user_id})
+        row = await cursor.fetchone()
+        if row is None or not is_guest(row[0]) or row[1] is None:
+            raise NoGuest
+        return row[0], row[1]
 
     async def close(self, user_id: UUID, within_s: float) -> EndedAccess:
         """Give nobody access to the account for `within_s` seconds, in which it is deleted."""

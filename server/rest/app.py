@@ -12,7 +12,7 @@ from quart_trio import QuartTrio
 from werkzeug.routing import BaseConverter
 
 from server.rest import account as accounts
-from server.rest import auth, chat, conversations, debug, memory, ops, requests
+from server.rest import auth, chat, conversations, debug, guest, memory, ops, requests
 from server.rest.auth_limits import AuthLimits
 from server.rest.connection import RestConnection, RestRequest
 from server.rest.cors import install_cors
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *auth.OPERATIONS,
     *accounts.OPERATIONS,
+    *guest.OPERATIONS,
     *chat.OPERATIONS,
     *requests.OPERATIONS,
     *conversations.OPERATIONS,
@@ -65,6 +66,7 @@ def build_app(services: RestServices) -> QuartTrio:
     limits = AuthLimits(services.limits, services.make_limit)
     app.register_blueprint(auth.auth_routes(services, limits))
     app.register_blueprint(accounts.account_routes(services, limits))
+    app.register_blueprint(guest.guest_routes(services, limits))
     app.register_blueprint(chat.chat_routes(services))
     app.register_blueprint(requests.request_routes(services))
     app.register_blueprint(conversations.conversation_routes(services))

@@ -186,6 +186,7 @@ StatementName = Literal[
     "unembedded_postpone",
     "unembedded_renew",
     "unembedded_users",
+    "user_address_set",
     "user_by_email",
     "user_closing",
     "user_credentials",

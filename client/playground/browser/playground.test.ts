@@ -101,6 +101,67 @@ it("opens with a guest account, without a form", async () => {
   await pictures?.ofPage(page, "playground-first");
 });
 
+it("keeps a guest account: it gets an address and a password, and everything stays", async () => {
+  const fresh = await browser.newContext();
+  fresh.setDefaultTimeout(20_000);
+  const guest = await fresh.newPage();
+  await guest.goto(server.url);
+  await guest.getByRole("status").filter({ hasText: "Connected" }).waitFor();
+  await ended(await ask("What is overdue?", guest), "completed", guest);
+  await guest.getByRole("button", { name: "Keep this account" }).click();
+  const form = guest.getByRole("form", { name: "Keep this account" });
+  await form.getByLabel("E-mail").fill("gil@example.com");
+  await form.getByLabel("Password").fill("password1");
+  await form.getByRole("button", { name: "Save" }).click();
+  await form.getByRole("alert").filter({ hasText: "most common" }).waitFor();
+  expect(await seriousFindings(guest)).toEqual([]);
+  await form.getByLabel("Password").fill("correct horse battery");
+  await form.getByRole("button", { name: "Save" }).click();
+  await guest.getByText("You can sign in as gil@example.com now.").waitFor();
+  await form.waitFor({ state: "detached" });
+  expect(await guest.getByRole("button", { name: "Keep this account" }).count()).toBe(0);
+  await guest.getByText("gil@example.com", { exact: true }).waitFor();
+  expect(await guest.getByRole("main").getByRole("article").count()).toBe(1);
+  await guest.reload();
+  await guest.getByText("gil@example.com", { exact: true }).waitFor();
+  await signOut(guest);
+  await guest.getByLabel("E-mail").fill("gil@example.com");
+  await guest.getByLabel("Password").fill("correct horse battery");
+  await guest.getByRole("button", { name: "Sign in" }).click();
+  await guest.getByRole("navigation", { name: "Conversations" }).getByText("What is overdue?").waitFor();
+  await fresh.close();
+});
+
+it("asks a second question in a popup with the first one in mind", async () => {
+  const popup = page.getByRole("dialog", { name: /Renew the domain/ });
+  await page.getByRole("button", { name: "Ask about Renew the domain" }).click();
+  const sent = () => watch.sent.filter(({ type }) => type === "popup_request").map((frame) => frame["conversation_id"]);
+  const before = sent().length;
+  for (const message of ["What is this?", "Summarize this"]) {
+    await popup.getByLabel("Ask about Renew the domain").fill(message);
+    await page.keyboard.press("Enter");
+    await ended(popup.getByRole("article").last());
+    await popup.getByRole("article", { name: message }).waitFor();
+  }
+  const [first, second] = sent().slice(before);
+  expect(first).toBeTruthy();
+  expect(second).toBe(first);
+  // The server has both as one conversation, and answers the second with the first as its history.
+  const stored = await page.evaluate(async (id) => {
+    const { accessToken } = JSON.parse(sessionStorage.getItem("tessera.account") ?? "{}");
+    const headers = { Authorization: `Bearer ${accessToken}` };
+    return await (await fetch(`/api/v1/conversations/${id}`, { headers })).json();
+  }, first);
+  expect(stored.exchanges.map(({ message }: { message: string }) => message)).toEqual([
+    "Summarize this",
+    "What is this?",
+  ]);
+  // After a reload the popup goes on in the same conversation.
+  await page.reload();
+  await page.getByRole("button", { name: "Ask about Renew the domain" }).click();
+  await popup.getByRole("button", { name: "Close popup" }).click();
+});
+
 it("deletes everything at sign-out, so that the next person sees none of it", async () => {
   await page.getByRole("button", { name: "Delete Renew the domain" }).click();
   await ended(await ask("What is overdue?"));
@@ -491,7 +552,7 @@ it("shows all memories and the used ones, forgets one, and erases all", async ()
   await memory.getByRole("button", { name: "Show memories" }).click();
   const outcome = memory.getByRole("status");
   await outcome.filter({ hasText: /./ }).waitFor();
-  expect(await outcome.textContent()).toMatch(/^\d+ records$/);
+  expect(await outcome.textContent()).toMatch(/^Memories: \d+$/);
   await memory.getByRole("heading", { name: "Conversations" }).waitFor();
   const before = await memory.getByRole("listitem").count();
   const forget = await memory
@@ -503,7 +564,7 @@ it("shows all memories and the used ones, forgets one, and erases all", async ()
     .getByRole("button", { name: /^Forget/ })
     .first()
     .click();
-  await memory.getByText(/^Forgotten in/).waitFor();
+  await memory.getByText(/^Forgotten in:/).waitFor();
   expect(await memory.getByRole("listitem").count()).toBeLessThan(before);
   expect(await seriousFindings(page)).toEqual([]);
   await memory.getByRole("button", { name: "Erase all memories" }).click();

@@ -9,6 +9,7 @@ import {
   storedAccount,
 } from "./session/account.js";
 import { SignIn } from "./views/SignIn.js";
+import { languageOf, type SignInWords, signInWordsOf } from "./words/sign-in.js";
 
 /** What the server says about itself. */
 interface Place {
@@ -33,6 +34,8 @@ const LEFT = "tessera-left";
 
 /** The sign-in form, or a signed-in device. On a server of this machine, the first visit gets a guest account. */
 export function App() {
+  const language = languageOf(navigator.languages);
+  const words = signInWordsOf(language);
   const [place, setPlace] = useState<Place>();
   const [fault, setFault] = useState("");
   const [account, setAccount] = useState<Account>();
@@ -54,6 +57,8 @@ export function App() {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page opens
   useEffect(() => {
+    document.documentElement.lang = language;
+    document.documentElement.dir = language === "ar" ? "rtl" : "ltr";
     const start = async () => {
       const known = await placeOf();
       setPlace(known);
@@ -72,23 +77,23 @@ export function App() {
 
   if (account !== undefined && place !== undefined) {
     return (
-      <Suspense fallback={<Opening />}>
+      <Suspense fallback={<Opening words={words} />}>
         <Device account={account} url={place.ws_url} onLeft={leave} />
       </Suspense>
     );
   }
-  if (isGuestComing) return <Opening />;
-  return <SignIn ready={place !== undefined} fault={fault} onSignedIn={enter} />;
+  if (isGuestComing) return <Opening words={words} />;
+  return <SignIn ready={place !== undefined} fault={fault} words={words} onSignedIn={enter} />;
 }
 
-function Opening() {
+function Opening({ words }: { readonly words: SignInWords }) {
   return (
     <main className="sign-in" aria-busy="true">
       <h1>
         <img src="/assets/tessera.svg" alt="" width="28" height="28" /> Tessera
       </h1>
       <p role="status" className="muted">
-        Opening your device…
+        {words.opening}
       </p>
     </main>
   );

@@ -4,6 +4,7 @@ import { Session } from "./session/session.js";
 import { wordingOf } from "./session/wording.js";
 import { Workspace } from "./views/Workspace.js";
 import { wordsOf } from "./words/languages.js";
+import { signInWordsOf } from "./words/sign-in.js";
 import { WordsProvider } from "./words/words.js";
 
 interface DeviceProps {
@@ -13,8 +14,6 @@ interface DeviceProps {
   readonly onLeft: (why: string) => void;
 }
 
-const ENDED = "Your session has ended. Please sign in again.";
-
 /** A signed-in device, in the person's language. */
 export default function Device({ account, url, onLeft }: DeviceProps) {
   const wording = wordingOf(navigator.languages);
@@ -23,7 +22,7 @@ export default function Device({ account, url, onLeft }: DeviceProps) {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each user; a new token is not a new user
   useEffect(() => {
-    const opened = new Session(account, url, words, () => leave(opened, ENDED));
+    const opened = new Session(account, url, words, () => leave(opened, signInWordsOf(words.language).ended));
     setSession(opened);
     document.documentElement.lang = words.language;
     document.documentElement.dir = words.language === wording.language ? wording.direction : "ltr";

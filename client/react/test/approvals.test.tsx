@@ -5,8 +5,15 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import {
   Answer,
   ApprovalDialog,
+  ApprovalForm,
   ApprovalQueue,
+  ar,
   BlockOptionsProvider,
+  de,
+  en,
+  es,
+  fr,
+  ja,
   type UndoSource,
   UndoToast,
 } from "../src/index.js";
@@ -75,6 +82,21 @@ describe("the approval dialog", () => {
     await userEvent.click(screen.getByRole("button", { name: "Delete" }));
     expect(await decision).toBe(true);
     expect(screen.queryByRole("dialog")).toBeNull();
+  });
+
+  it.each([ar, de, en, es, fr, ja])("says that a deletion is final only if it is, in $language", (wording) => {
+    const cases = [
+      [{ undoable: true }, ""],
+      [{ undoable: false }, wording.irreversible],
+      [{ undoable: false, otherDevice: true }, `${wording.irreversibleHere} ${wording.otherDevice}`],
+      [{ ...create, undoable: false }, ""],
+    ] as const;
+    for (const [fields, said] of cases) {
+      const pending = { call: call("a", fields), decide: () => undefined };
+      const { container, unmount } = render(<ApprovalForm pending={pending} wording={wording} />);
+      expect(container.querySelector("h2 + p")?.textContent).toBe(said);
+      unmount();
+    }
   });
 
   it("refuses the call", async () => {

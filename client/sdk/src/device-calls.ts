@@ -332,6 +332,7 @@ export class DeviceCalls {
       callId: frame.call_id,
       requestId: frame.request_id,
       otherDevice: false,
+      undoable: this.options.undo.covers(verb, entity),
     };
     const decision = await approve(call, context);
     if (decision === true) {

@@ -19,7 +19,7 @@ import type { ErrorCode } from "./generated/protocol.js";
  * - `tool_failed`: one of the application's tools, or `approve`, threw an error that is not a `ToolError`.
  * - `cancelled`, `deadline`: the reason of a call's aborted `signal`: it needs no answer any more, or its time has passed.
  * - `store_failed`: the application's store or journal could not be read or written.
- * - `verification_sent`: `register` needs the code of the mail that was sent to the address.
+ * - `verification_sent`: `register` or `account.nameGuest` needs the code of the mail that was sent to the address.
  * - `network`, `bad_response`: a REST call got no response, or an invalid one.
  */
 export type SdkErrorCode =
@@ -59,6 +59,7 @@ export type RestErrorCode =
   | "invite_refused"
   | "login_busy"
   | "method_not_allowed"
+  | "no_guest"
   | "not_found"
   | "password_refused"
   | "refresh_token_invalid"

@@ -1,6 +1,6 @@
 /** The Tessera device protocol for applications. Start with `connect`. */
 
-export type { AccountCalls, DeletionReceipt, DeviceEntry } from "./account.js";
+export type { AccountCalls, DeletionReceipt, DeviceEntry, NamedGuest, SignupOptions } from "./account.js";
 export { type Answer, type AnswerEvent, type ThenableAnswer, thenable } from "./answer.js";
 export type { BackoffOptions } from "./backoff.js";
 export type { AnswerBlock, BlockType, StructuredBlock } from "./blocks.js";

@@ -55,6 +55,7 @@ export class RemoteApprovals {
           callId,
           requestId,
           otherDevice: true,
+          undoable: false,
         },
         { signal, callId, requestId, deadlineAt: Date.now() + frame.expires_ms },
       );

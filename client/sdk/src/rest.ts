@@ -1,4 +1,4 @@
-import { type AccountCalls, accountCalls } from "./account.js";
+import { type AccountCalls, accountCalls, type SignupOptions, VERIFICATION_SENT, verificationSent } from "./account.js";
 import { TesseraError, type TesseraErrorCode } from "./errors.js";
 import type { ForgetPreview, MemoryTier } from "./forgetting.js";
 import type { WsRequestResult } from "./generated/protocol.js";
@@ -36,12 +36,7 @@ export interface LoginOptions {
   readonly deviceToken?: string;
 }
 
-export interface RegisterOptions extends LoginOptions {
-  /** Required if the server registers only with an invite. */
-  readonly invite?: string;
-  /** The code from the mail, if the server verifies addresses. Without it, `register` rejects with `verification_sent`. */
-  readonly code?: string;
-}
+export interface RegisterOptions extends LoginOptions, SignupOptions {}
 
 /** One memory. Its other fields depend on the tier. */
 export interface MemoryRecord {
@@ -179,9 +174,6 @@ export interface Rest {
   };
 }
 
-/** The status of a registration whose address is verified first. */
-const VERIFICATION_SENT = 202;
-
 interface Call {
   readonly method: string;
   readonly path: string;
@@ -222,7 +214,7 @@ export function rest(given: RestOptions): Rest {
     const credentials = { email, password, device_id: deviceId, device_token: deviceToken, invite, code };
     const response = await send({ method: "POST", path: `/api/v1/auth/${name}`, body: credentials });
     if (response.status === VERIFICATION_SENT) {
-      throw new TesseraError("verification_sent", "A mail with a code was sent. Register again with the code.");
+      throw verificationSent();
     }
     const body = await read<IssuedTokens>(response);
     const begun = source(body);

@@ -82,6 +82,8 @@ export interface Approval {
   readonly requestId: string;
   /** Whether the call waits on another device of the person. The first answer of any device counts. */
   readonly otherDevice: boolean;
+  /** Whether `answer.undo()` can revert the call on this device. False for a call that waits on another device. */
+  readonly undoable?: boolean;
 }
 
 /** `true`: run it; `false`: refuse it; `args`: run it with these arguments. The `id` cannot be edited. */

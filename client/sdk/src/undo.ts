@@ -28,6 +28,8 @@ export interface Undone {
 /** How many answers can be undone: the latest ones. */
 const MOST_REQUESTS = 50;
 
+const INVERSES: Readonly<Partial<Record<Verb, Verb>>> = { create: "delete", update: "update", delete: "create" };
+
 /** Records how to revert what agents changed on this device. It is kept in memory, until the application ends. */
 export class UndoLog {
   readonly #requests = new Map<string, Inverse[]>();
@@ -37,6 +39,13 @@ export class UndoLog {
     private readonly tools: Tools,
     private readonly changed: (change: WsMutationRecord) => void,
   ) {}
+
+  /** Whether the device has the tools that `undo` needs for such a call. */
+  covers(verb: Verb, entity: Entity): boolean {
+    const inverse = INVERSES[verb];
+    const has = (needed: Verb) => typeof this.tools[entity]?.[needed] === "function";
+    return inverse !== undefined && has("get") && has(inverse);
+  }
 
   /** How many changes of this request can be reverted. */
   count(requestId: string): number {

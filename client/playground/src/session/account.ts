@@ -1,4 +1,5 @@
 import { type rest, TesseraError } from "@tessera/client";
+import { languageOf, signInWordsOf } from "../words/sign-in.js";
 
 export type RestClient = ReturnType<typeof rest>;
 
@@ -12,6 +13,9 @@ export interface Account {
   /** The account was made without asking for an address. */
   readonly guest?: boolean;
 }
+
+/** The server refuses a shorter password. */
+export const LEAST_PASSWORD = 8;
 
 const PREFIX = "tessera.";
 const ACCOUNT = "tessera.account";
@@ -87,6 +91,17 @@ export async function signIn(api: RestClient, email: string, password: string, i
   return { email, userId, accessToken, ...(refreshToken === undefined ? {} : { refreshToken }) };
 }
 
+/** Give the guest account `account` an address and a password. `code`: from the mail, if the server has sent one. */
+export async function nameAccount(
+  api: RestClient,
+  account: Account,
+  { email, password, code }: { readonly email: string; readonly password: string; readonly code: string },
+): Promise<Account> {
+  const named = await api.account.nameGuest(email, password, code === "" ? {} : { code });
+  const { guest: _, ...kept } = account;
+  return { ...kept, email: named.email };
+}
+
 /** Create an account with a random address and a random password, which is not kept. */
 export async function signInAsGuest(api: RestClient): Promise<Account> {
   const email = `guest-${crypto.randomUUID()}@guest`;
@@ -94,6 +109,12 @@ export async function signInAsGuest(api: RestClient): Promise<Account> {
 }
 
 export function sentence(error: unknown): string {
-  if (error instanceof TesseraError) return error.message;
+  if (error instanceof TesseraError) {
+    const language = languageOf(navigator.languages);
+    // The server words an error in the language that the browser asks for. In English, `message` says more.
+    if (language !== "en")
+      return error.code === "network" ? signInWordsOf(language).unreachable : (error.text ?? error.message);
+    return error.message;
+  }
   return error instanceof Error ? error.message : String(error);
 }

@@ -7,7 +7,7 @@ export type CardAnswer = Pick<Answer, "requestId" | "snapshot" | "subscribe" | "
 /** A message and its answer. `on` is the item of a popup. */
 export interface Asked {
   readonly id: string;
-  /** The id of the conversation; undefined for a popup. */
+  /** The id of the conversation. The questions of a popup about one item are a conversation. */
   readonly conversation: string | undefined;
   readonly message: string;
   readonly on: { readonly entity: Entity; readonly item: Item } | undefined;

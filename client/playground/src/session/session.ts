@@ -11,6 +11,7 @@ import {
   conversationId,
   deviceId,
   forgetAccount,
+  nameAccount,
   type RestClient,
   sentence,
   storeAccount,
@@ -60,6 +61,8 @@ export class Session {
   /** The id of the open conversation, and whether its messages are being read from the server. */
   readonly conversation: Watched<{ readonly id: string; readonly loading: boolean }>;
   readonly threads: Threads;
+  /** Changes when a guest account gets an address. */
+  readonly account: Watched<Account>;
   readonly device = deviceId();
   readonly api: RestClient;
   readonly tessera: Tessera;
@@ -69,11 +72,12 @@ export class Session {
   #closed = false;
 
   constructor(
-    readonly account: Account,
+    account: Account,
     url: string,
     private readonly words: Words,
     onEnded: () => void,
   ) {
+    this.account = new Watched(account);
     const onRefused = (): void => {
       if (!this.#closed) onEnded();
     };
@@ -81,7 +85,7 @@ export class Session {
       if (refreshToken === null) onRefused();
       else
         void tokens?.getToken().then((accessToken) => {
-          if (!this.#closed) storeAccount({ ...account, accessToken, refreshToken });
+          if (!this.#closed) this.#keep({ ...this.account.snapshot, accessToken, refreshToken });
         });
     };
     // Without a refresh token, the access token is valid for an hour. After that the person must sign in again.
@@ -120,6 +124,13 @@ export class Session {
     addEventListener("pagehide", this.#cards.save);
   }
 
+  /** Give the guest account an address and a password. The data, the connection and the login stay. */
+  async nameAccount(given: Parameters<typeof nameAccount>[2]): Promise<void> {
+    const named = await nameAccount(this.api, this.account.snapshot, given);
+    // Meanwhile the tokens may have changed.
+    this.#keep({ ...this.account.snapshot, email: named.email, guest: false });
+  }
+
   /** Send a message in the open conversation. Without a connection the answer fails immediately. */
   home(message: string, { requestId, instead = [] }: Message = {}): void {
     const gone = new Set(instead);
@@ -142,13 +153,16 @@ export class Session {
 
   /** Ask in a popup on `item`. */
   popup(message: string, entity: Entity, item: Item, requestId?: string): void {
+    // The questions about an item are one conversation, so that each knows those before it.
+    const before = this.asked.snapshot.findLast(({ on }) => on?.entity === entity && on.item.id === item.id);
+    const conversationId = before?.conversation ?? crypto.randomUUID();
     const answer = this.tessera.popup(
       message,
       { type: entity, id: item.id },
-      requestId === undefined ? {} : { requestId },
+      { conversationId, ...(requestId === undefined ? {} : { requestId }) },
     );
     this.#change((entries) => entries.filter(({ id }) => id !== requestId));
-    this.#add({ message, conversation: undefined, on: { entity, item }, answer });
+    this.#add({ message, conversation: conversationId, on: { entity, item }, answer });
   }
 
   /**
@@ -160,8 +174,8 @@ export class Session {
     const same = error !== null && UNCERTAIN.has(error.code);
     const { on } = entry;
     if (on !== undefined) {
-      if (!same) this.remove(entry.id);
       this.popup(entry.message, on.entity, on.item, same ? entry.id : undefined);
+      if (!same) this.remove(entry.id);
     } else {
       this.home(entry.message, { instead: this.#from(entry), ...(same ? { requestId: entry.id } : {}) });
     }
@@ -259,6 +273,11 @@ export class Session {
       this.tessera.close();
       forgetAccount();
     }
+  }
+
+  #keep(account: Account): void {
+    this.account.change(() => account);
+    storeAccount(account);
   }
 
   #open(id: string, loading: boolean): void {

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { sentence } from "../session/account.js";
 import type { Session } from "../session/session.js";
+import { fill, useWords } from "../words/words.js";
 
 /** A line of the export. Memories that can be forgotten have an id. */
 interface Remembered {
@@ -9,16 +10,13 @@ interface Remembered {
   readonly [field: string]: unknown;
 }
 
-const TIERS: Readonly<Record<string, string>> = {
-  core: "Preferences",
-  episodic: "Conversations",
-  associative: "Facts",
-  proactive: "Habits",
-};
+const TIERS = ["core", "episodic", "associative", "proactive"] as const;
+type Tier = (typeof TIERS)[number];
 const SHOWN_FIELDS = ["summary", "content", "text", "value", "pattern", "description"];
 
 /** The person's memories on the server: show them, forget one, erase all. */
 export function MemoryPanel({ session }: { readonly session: Session }) {
+  const { memoryPanel: words, keep, memory: title } = useWords();
   const [records, setRecords] = useState<readonly Remembered[]>();
   const [outcome, setOutcome] = useState("");
   const [erasing, setErasing] = useState(false);
@@ -28,18 +26,19 @@ export function MemoryPanel({ session }: { readonly session: Session }) {
     const found: Remembered[] = [];
     for await (const record of session.api.memory.export()) found.push(record as Remembered);
     setRecords(found);
-    return `${found.length} ${found.length === 1 ? "record" : "records"}`;
+    return fill(words.count, { count: found.length });
   };
   const forget = async (id: string) => {
     const { tiers } = await session.api.memory.forget(id);
     await read();
-    return `Forgotten in ${tiers.join(" and ")}.`;
+    const named = tiers.map((tier) => (Object.hasOwn(words.tiers, tier) ? words.tiers[tier as Tier] : tier));
+    return fill(words.forgotten, { tiers: named.join(", ") });
   };
   const erase = async () => {
     setErasing(false);
     const receipt: object = await session.api.memory.erase();
     await read();
-    return `Everything is erased and the key destroyed. Receipt: ${JSON.stringify(receipt)}`;
+    return `${words.erased} ${fill(words.receipt, { receipt: JSON.stringify(receipt) })}`;
   };
   const download = () => {
     const lines = (records ?? []).map((record) => JSON.stringify(record)).join("\n");
@@ -51,28 +50,28 @@ export function MemoryPanel({ session }: { readonly session: Session }) {
   };
 
   return (
-    <section className="memory" aria-label="Memory">
+    <section className="memory" aria-label={title}>
       <div className="panel-head">
         <button type="button" onClick={() => attempt(read)}>
-          Show memories
+          {words.show}
         </button>
         {records?.length ? (
           <button type="button" onClick={download}>
-            Download
+            {words.download}
           </button>
         ) : null}
         <button type="button" className="danger" onClick={() => setErasing(true)}>
-          Erase all memories
+          {words.eraseAll}
         </button>
       </div>
       {erasing ? (
         <div className="confirm" role="alert">
-          <p>Erase all memories and destroy their key? You can't undo this.</p>
+          <p>{words.question}</p>
           <button type="button" className="danger" onClick={() => attempt(erase)}>
-            Erase
+            {words.erase}
           </button>
           <button type="button" onClick={() => setErasing(false)}>
-            Keep
+            {keep}
           </button>
         </div>
       ) : null}
@@ -80,22 +79,22 @@ export function MemoryPanel({ session }: { readonly session: Session }) {
         {outcome}
       </p>
       <div className="records">
-        {Object.entries(TIERS).map(([tier, title]) => {
+        {TIERS.map((tier) => {
           const own = records?.filter((record) => record.tier === tier) ?? [];
           return own.length === 0 ? null : (
             <section key={tier}>
-              <h3>{title}</h3>
+              <h3>{words.tiers[tier]}</h3>
               <ul>
                 {own.map((record) => (
                   <li key={record.id ?? JSON.stringify(record)}>
-                    <span>{describe(record)}</span>
+                    <span>{describe(record, words.unreadable)}</span>
                     {record.id ? (
                       <button
                         type="button"
-                        aria-label={`Forget: ${describe(record)}`}
+                        aria-label={fill(words.forgetThis, { text: describe(record, words.unreadable) })}
                         onClick={() => attempt(() => forget(String(record.id)))}
                       >
-                        Forget
+                        {words.forget}
                       </button>
                     ) : null}
                   </li>
@@ -109,8 +108,8 @@ export function MemoryPanel({ session }: { readonly session: Session }) {
   );
 }
 
-function describe(record: Remembered): string {
-  if (record["unreadable"] === true) return "unreadable";
+function describe(record: Remembered, unreadable: string): string {
+  if (record["unreadable"] === true) return unreadable;
   const field = SHOWN_FIELDS.find((name) => record[name] !== undefined);
   const value = field === undefined ? record : record[field];
   const text = typeof value === "string" ? value : JSON.stringify(value);

@@ -1,17 +1,17 @@
 import { rest } from "@tessera/client";
 import { type FormEvent, useState } from "react";
-import { type Account, sentence, signIn } from "../session/account.js";
+import { type Account, LEAST_PASSWORD, sentence, signIn } from "../session/account.js";
+import type { SignInWords } from "../words/sign-in.js";
 
 export interface SignInProps {
   readonly ready: boolean;
   readonly fault: string;
+  readonly words: SignInWords;
   readonly onSignedIn: (account: Account) => void;
 }
 
-const LEAST_PASSWORD = 8;
-
 /** Registers or signs in over REST, to get the token for device_hello. */
-export function SignIn({ ready, fault, onSignedIn }: SignInProps) {
+export function SignIn({ ready, fault, words, onSignedIn }: SignInProps) {
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState("");
 
@@ -37,17 +37,14 @@ export function SignIn({ ready, fault, onSignedIn }: SignInProps) {
       <h1>
         <img src="/assets/tessera.svg" alt="" width="28" height="28" /> Tessera playground
       </h1>
-      <p className="muted">
-        This page is a device. Its tasks, projects, notes and checkpoints are stored in this tab. The server's agents
-        read and change them over a WebSocket. Create an account to start. You can use any e-mail address.
-      </p>
+      <p className="muted">{words.intro}</p>
       <form onSubmit={submit}>
         <label>
-          E-mail
+          {words.email}
           <input name="email" type="email" autoComplete="username" required />
         </label>
         <label>
-          Password
+          {words.password}
           <input
             name="password"
             type="password"
@@ -58,17 +55,17 @@ export function SignIn({ ready, fault, onSignedIn }: SignInProps) {
           />
         </label>
         <p id="password-rule" className="muted">
-          At least {LEAST_PASSWORD} characters.
+          {words.passwordRule.replace("{count}", String(LEAST_PASSWORD))}
         </p>
         <p role="alert" className="fault">
           {refusal || fault}
         </p>
         <div className="buttons">
           <button type="submit" value="register" className="primary" disabled={busy || !ready}>
-            Create account
+            {words.create}
           </button>
           <button type="submit" value="login" disabled={busy || !ready}>
-            Sign in
+            {words.signIn}
           </button>
         </div>
       </form>

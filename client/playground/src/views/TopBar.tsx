@@ -6,6 +6,7 @@ import type { Session } from "../session/session.js";
 import { describe } from "../session/states.js";
 import { chooseTheme, storedTheme, THEMES, type Theme } from "../session/theme.js";
 import { fill, useWords } from "../words/words.js";
+import { NameForm } from "./NameForm.js";
 import type { Sheet } from "./Workspace.js";
 
 const REPLACED = 4510;
@@ -67,7 +68,9 @@ export function TopBar({ session, wording, onSignOut, sheet, onSheet, drawer, on
 function AccountMenu({ session, onSignOut }: Pick<TopBarProps, "session" | "onSignOut">) {
   const words = useWords();
   const [leaving, setLeaving] = useState(false);
-  const { account, device, tessera } = session;
+  const [naming, setNaming] = useState(false);
+  const account = useSyncExternalStore(session.account.subscribe, () => session.account.snapshot);
+  const { device, tessera } = session;
   const unsent = tessera.unsentChanges;
   const question =
     account.guest === true
@@ -84,6 +87,12 @@ function AccountMenu({ session, onSignOut }: Pick<TopBarProps, "session" | "onSi
       <span className="muted account" title={`${account.email} · ${device}`}>
         {account.guest === true ? words.guest : account.email}
       </span>
+      {account.guest === true ? (
+        <button type="button" aria-expanded={naming} onClick={() => setNaming(!naming)}>
+          {words.keepAccount}
+        </button>
+      ) : null}
+      {naming ? <NameForm session={session} onClose={() => setNaming(false)} /> : null}
       {leaving ? (
         <span className="leaving" role="alert">
           {question}

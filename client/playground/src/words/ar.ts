@@ -1,6 +1,5 @@
 import { en, type Words } from "./en.js";
 
-/** The suggestions are in English, because the demo model understands nothing else. */
 export const ar: Words = {
   ...en,
   language: "ar",
@@ -99,4 +98,32 @@ export const ar: Words = {
     denied: "رفضتَ ذلك",
     edited: "عدّلتَ ذلك",
   },
+  keepAccount: "الاحتفاظ بهذا الحساب",
+  keepAccountHint: "أضف إلى هذا الحساب بريدًا إلكترونيًا وكلمة مرور لتتمكن من الدخول إليه مجددًا. تبقى بياناتك ومحادثاتك.",
+  accountKept: "يمكنك الآن الدخول باسم {email}.",
+  later: "لاحقًا",
+  memoryPanel: {
+    show: "عرض الذكريات",
+    count: "الذكريات: {count}",
+    download: "تنزيل",
+    eraseAll: "محو كل الذكريات",
+    question: "محو كل الذكريات وإتلاف مفتاحها؟ لا يمكن التراجع عن ذلك.",
+    erase: "محو",
+    erased: "مُحي كل شيء وأُتلف المفتاح.",
+    receipt: "الإيصال: {receipt}",
+    forget: "نسيان",
+    forgetThis: "نسيان: {text}",
+    forgotten: "نُسي في: {tiers}",
+    unreadable: "غير مقروء",
+    tiers: { core: "التفضيلات", episodic: "المحادثات", associative: "الحقائق", proactive: "العادات" },
+  },
+  popupIdeas: ["لخّص هذا", "ما الذي لم يكتمل هنا؟", "ماذا أفعل بعد ذلك؟"],
+  suggestionList: [
+    "ماذا يجب أن أفعل اليوم؟",
+    "ما المتأخر؟",
+    "كيف تسير مشاريعي؟",
+    "اعرض المخطط الزمني",
+    "مخطط دائري للمهام حسب الأولوية",
+    "أعطني نظرة عامة",
+  ],
 };

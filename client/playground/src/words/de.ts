@@ -1,6 +1,5 @@
 import { en, type Words } from "./en.js";
 
-/** The suggestions are in English, because the demo model understands nothing else. */
 export const de: Words = {
   ...en,
   language: "de",
@@ -100,4 +99,33 @@ export const de: Words = {
     denied: "von Ihnen abgelehnt",
     edited: "von Ihnen geändert",
   },
+  keepAccount: "Konto behalten",
+  keepAccountHint:
+    "Geben Sie diesem Konto eine E-Mail-Adresse und ein Passwort, damit Sie sich wieder anmelden können. Ihre Daten und Unterhaltungen bleiben.",
+  accountKept: "Sie können sich jetzt als {email} anmelden.",
+  later: "Später",
+  memoryPanel: {
+    show: "Erinnerungen anzeigen",
+    count: "Erinnerungen: {count}",
+    download: "Herunterladen",
+    eraseAll: "Alle Erinnerungen löschen",
+    question: "Alle Erinnerungen löschen und ihren Schlüssel vernichten? Das lässt sich nicht rückgängig machen.",
+    erase: "Löschen",
+    erased: "Alles ist gelöscht, und der Schlüssel ist vernichtet.",
+    receipt: "Beleg: {receipt}",
+    forget: "Vergessen",
+    forgetThis: "Vergessen: {text}",
+    forgotten: "Vergessen in: {tiers}",
+    unreadable: "nicht lesbar",
+    tiers: { core: "Vorlieben", episodic: "Unterhaltungen", associative: "Fakten", proactive: "Gewohnheiten" },
+  },
+  popupIdeas: ["Fasse das zusammen", "Was ist hier noch offen?", "Was soll ich als Nächstes tun?"],
+  suggestionList: [
+    "Was soll ich heute tun?",
+    "Was ist überfällig?",
+    "Wie laufen meine Projekte?",
+    "Zeige den Zeitstrahl",
+    "Kreisdiagramm der Aufgaben nach Priorität",
+    "Gib mir einen Überblick",
+  ],
 };

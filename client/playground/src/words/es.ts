@@ -1,6 +1,5 @@
 import { en, type Words } from "./en.js";
 
-/** The suggestions are in English, because the demo model understands nothing else. */
 export const es: Words = {
   ...en,
   language: "es",
@@ -100,4 +99,33 @@ export const es: Words = {
     denied: "usted lo rechazó",
     edited: "usted lo cambió",
   },
+  keepAccount: "Conservar esta cuenta",
+  keepAccountHint:
+    "Dé a esta cuenta una dirección de correo y una contraseña para poder volver a entrar. Sus datos y conversaciones se conservan.",
+  accountKept: "Ahora puede entrar como {email}.",
+  later: "Más tarde",
+  memoryPanel: {
+    show: "Mostrar los recuerdos",
+    count: "Recuerdos: {count}",
+    download: "Descargar",
+    eraseAll: "Borrar todos los recuerdos",
+    question: "¿Borrar todos los recuerdos y destruir su clave? No se puede deshacer.",
+    erase: "Borrar",
+    erased: "Todo se ha borrado y la clave se ha destruido.",
+    receipt: "Recibo: {receipt}",
+    forget: "Olvidar",
+    forgetThis: "Olvidar: {text}",
+    forgotten: "Olvidado en: {tiers}",
+    unreadable: "ilegible",
+    tiers: { core: "Preferencias", episodic: "Conversaciones", associative: "Hechos", proactive: "Hábitos" },
+  },
+  popupIdeas: ["Resume esto", "¿Qué queda por hacer aquí?", "¿Qué debo hacer después?"],
+  suggestionList: [
+    "¿Qué debo hacer hoy?",
+    "¿Qué está atrasado?",
+    "¿Cómo van mis proyectos?",
+    "Muestra la cronología",
+    "Gráfico circular de tareas por prioridad",
+    "Dame un resumen",
+  ],
 };

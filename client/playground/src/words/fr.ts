@@ -1,6 +1,5 @@
 import { en, type Words } from "./en.js";
 
-/** The suggestions are in English, because the demo model understands nothing else. */
 export const fr: Words = {
   ...en,
   language: "fr",
@@ -100,4 +99,33 @@ export const fr: Words = {
     denied: "vous avez refusé",
     edited: "vous avez modifié",
   },
+  keepAccount: "Conserver ce compte",
+  keepAccountHint:
+    "Donnez à ce compte une adresse e-mail et un mot de passe pour pouvoir vous y reconnecter. Vos données et vos conversations restent.",
+  accountKept: "Vous pouvez maintenant vous connecter avec {email}.",
+  later: "Plus tard",
+  memoryPanel: {
+    show: "Afficher les souvenirs",
+    count: "Souvenirs : {count}",
+    download: "Télécharger",
+    eraseAll: "Effacer tous les souvenirs",
+    question: "Effacer tous les souvenirs et détruire leur clé ? C'est irréversible.",
+    erase: "Effacer",
+    erased: "Tout est effacé et la clé est détruite.",
+    receipt: "Reçu : {receipt}",
+    forget: "Oublier",
+    forgetThis: "Oublier : {text}",
+    forgotten: "Oublié dans : {tiers}",
+    unreadable: "illisible",
+    tiers: { core: "Préférences", episodic: "Échanges", associative: "Faits", proactive: "Habitudes" },
+  },
+  popupIdeas: ["Résume ceci", "Que reste-t-il à faire ici ?", "Que dois-je faire ensuite ?"],
+  suggestionList: [
+    "Que dois-je faire aujourd'hui ?",
+    "Qu'est-ce qui est en retard ?",
+    "Où en sont mes projets ?",
+    "Montre la chronologie",
+    "Diagramme circulaire des tâches par priorité",
+    "Donne-moi un aperçu",
+  ],
 };

@@ -1,6 +1,5 @@
 import { en, type Words } from "./en.js";
 
-/** The suggestions are in English, because the demo model understands nothing else. */
 export const ja: Words = {
   ...en,
   language: "ja",
@@ -100,4 +99,32 @@ export const ja: Words = {
     denied: "拒否されました",
     edited: "内容を変更されました",
   },
+  keepAccount: "このアカウントを保存",
+  keepAccountHint: "メールアドレスとパスワードを設定すると、またサインインできます。データと会話はそのまま残ります。",
+  accountKept: "{email} でサインインできるようになりました。",
+  later: "後で",
+  memoryPanel: {
+    show: "記憶を表示",
+    count: "記憶: {count}件",
+    download: "ダウンロード",
+    eraseAll: "すべての記憶を消去",
+    question: "すべての記憶を消去し、その鍵を破棄しますか？元に戻せません。",
+    erase: "消去",
+    erased: "すべて消去され、鍵は破棄されました。",
+    receipt: "受領書: {receipt}",
+    forget: "忘れる",
+    forgetThis: "忘れる: {text}",
+    forgotten: "忘れた場所: {tiers}",
+    unreadable: "読み取れません",
+    tiers: { core: "好み", episodic: "会話", associative: "事実", proactive: "習慣" },
+  },
+  popupIdeas: ["これを要約して", "ここでまだ残っていることは？", "次に何をすればいい？"],
+  suggestionList: [
+    "今日は何をすればいい？",
+    "期限を過ぎたものは？",
+    "プロジェクトの進み具合は？",
+    "タイムラインを表示",
+    "優先度別のタスクの円グラフ",
+    "全体の概要を見せて",
+  ],
 };

@@ -44,7 +44,11 @@ export function ApprovalForm({
   ) : (
     wording.entities[call.entity]
   );
-  const notes = [call.verb === "delete" ? wording.irreversible : "", call.otherDevice ? wording.otherDevice : ""];
+  const isFinal = call.verb === "delete" && call.undoable !== true;
+  const notes = [
+    isFinal ? (call.otherDevice ? wording.irreversibleHere : wording.irreversible) : "",
+    call.otherDevice ? wording.otherDevice : "",
+  ];
   const edited = fields.some((field) => (texts[field.name] ?? written(field)) !== written(field));
   const approve = (event: FormEvent) => {
     event.preventDefault();

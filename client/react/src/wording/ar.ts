@@ -156,6 +156,7 @@ export const ar: Wording = {
   question: "{verb} {what}؟",
   named: "«{name}»",
   irreversible: "لا يمكن التراجع عن هذا الإجراء.",
+  irreversibleHere: "لا يمكن التراجع عن هذا على هذا الجهاز.",
   otherDevice: "جهاز آخر من أجهزتك يطرح هذا السؤال.",
   fields: {
     title: "العنوان",

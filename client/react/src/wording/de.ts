@@ -116,6 +116,7 @@ export const de: Wording = {
   question: "{what}: {verb}?",
   named: "„{name}“",
   irreversible: "Das lässt sich nicht rückgängig machen.",
+  irreversibleHere: "Auf diesem Gerät lässt sich das nicht rückgängig machen.",
   otherDevice: "Ein anderes Ihrer Geräte fragt das.",
   fields: {
     title: "Titel",

@@ -102,6 +102,7 @@ export const en: Wording = {
   question: "{verb} {what}?",
   named: "“{name}”",
   irreversible: "You can't undo this.",
+  irreversibleHere: "You can't undo this on this device.",
   otherDevice: "Another device of yours asks this.",
   fields: {
     title: "Title",

@@ -102,6 +102,7 @@ export const es: Wording = {
   question: "¿{verb} {what}?",
   named: "«{name}»",
   irreversible: "Esta acción no se puede deshacer.",
+  irreversibleHere: "No se puede deshacer desde este dispositivo.",
   otherDevice: "Lo pregunta otro de sus dispositivos.",
   fields: {
     title: "Título",

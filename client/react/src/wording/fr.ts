@@ -112,6 +112,7 @@ export const fr: Wording = {
   question: "{verb} {what} ?",
   named: "« {name} »",
   irreversible: "Cette action est irréversible.",
+  irreversibleHere: "Vous ne pourrez pas l’annuler sur cet appareil.",
   otherDevice: "Un autre de vos appareils pose cette question.",
   fields: {
     title: "Titre",

@@ -107,6 +107,7 @@ export const ja: Wording = {
   question: "{what}の{verb}を実行しますか？",
   named: "「{name}」",
   irreversible: "この操作は取り消せません。",
+  irreversibleHere: "この端末では取り消せません。",
   otherDevice: "お使いの別の端末からの質問です。",
   fields: {
     title: "タイトル",

@@ -112,7 +112,10 @@ export interface Wording {
   readonly question: string;
   /** `name`. */
   readonly named: string;
+  /** Only for a deletion that cannot be undone. */
   readonly irreversible: string;
+  /** For a deletion on another device: it cannot be undone on this one. */
+  readonly irreversibleHere: string;
   readonly otherDevice: string;
   /** The names of the items' fields. Others are spelled out: `someField` is "some field". */
   readonly fields: Readonly<Record<string, string>>;

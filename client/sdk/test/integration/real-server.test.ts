@@ -290,6 +290,25 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
     });
   });
 
+  test("a guest gets an address while it is connected, and keeps its session, tokens and conversations", async () => {
+    const api = rest({ baseUrl: devices().server.restUrl });
+    const guest = await api.register(`guest-${randomUUID()}@guest`, randomUUID());
+    const device = await devices().online(guest);
+    const conversationId = randomUUID();
+    await device.home("What is overdue?", { conversationId }).done;
+    const email = `${randomUUID()}@example.com`;
+    const named = await api.account.nameGuest(email, PASSWORD);
+    expect(named).toMatchObject({ userId: guest.userId, email });
+    await device.home("List my notes", { conversationId }).done;
+    await guest.getToken("expiring");
+    await expect(api.account.nameGuest(email, PASSWORD)).rejects.toMatchObject({ code: "no_guest", status: 409 });
+    const again = rest({ baseUrl: devices().server.restUrl });
+    const login = await again.login(email, PASSWORD, { deviceToken: named.deviceToken });
+    expect(login.userId).toBe(guest.userId);
+    const { exchanges } = await again.conversations.get(conversationId);
+    expect(exchanges.map(({ message }) => message)).toEqual(["List my notes", "What is overdue?"]);
+  });
+
   test("changes that the person makes reach the other devices", async () => {
     const login = await devices().account();
     const [here, there] = [await devices().online(login), await devices().online(login)];

@@ -45,6 +45,7 @@ describe("an approval for another device", () => {
       entity: "task",
       args: { id: "t1" },
       otherDevice: true,
+      undoable: false,
     });
   });
 

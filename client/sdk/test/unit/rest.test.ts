@@ -157,6 +157,13 @@ describe("the account", () => {
       '{"password":"old","new_password":"new"}',
       false,
     ],
+    [
+      "nameGuest",
+      (api: Rest) => api.account.nameGuest("ann@example.com", "long enough", { invite: "i" }),
+      "POST /api/v1/account/address",
+      '{"email":"ann@example.com","password":"long enough","invite":"i"}',
+      false,
+    ],
     ["delete", (api: Rest) => api.account.delete("old"), "DELETE /api/v1/account", '{"password":"old"}', true],
     ["devices", (api: Rest) => api.account.devices(), "GET /api/v1/devices", "", false],
     ["revokeDevice", (api: Rest) => api.account.revokeDevice("a/b"), "DELETE /api/v1/devices/a%2Fb", "", false],
@@ -166,6 +173,17 @@ describe("the account", () => {
     await call(client);
     expect(request).toMatchObject({ line, body, authorization: "Bearer a" });
     expect(kept).toEqual(ends ? ["r", null] : ["r"]);
+  });
+
+  test("a guest whose address is verified is asked for the code, and is named with it", async () => {
+    const { client } = await login();
+    reply = json(202, { verification: "sent" });
+    const name = client.account.nameGuest("ann@example.com", "long enough");
+    await expect(name).rejects.toMatchObject({ code: "verification_sent" });
+    reply = json(200, { user_id: "u", email: "ann@example.com", device_token: "d" });
+    const named = await client.account.nameGuest("ann@example.com", "long enough", { code: "c" });
+    expect(named).toEqual({ userId: "u", email: "ann@example.com", deviceToken: "d" });
+    expect(JSON.parse(request.body)).toMatchObject({ code: "c" });
   });
 
   test("a registration whose address is verified asks for the code", async () => {

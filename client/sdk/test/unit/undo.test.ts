@@ -108,6 +108,34 @@ test("a change without `get` works, and cannot be undone", async () => {
   expect([items.has("t2"), answer.undoable]).toEqual([false, 0]);
 });
 
+test.each([
+  ["all tools", {}, [true, true, true]],
+  ["no `get`", { get: undefined }, [false, false, false]],
+  ["no `create`", { create: undefined }, [undefined, true, false]],
+  ["no `delete`", { delete: undefined }, [false, true, undefined]],
+])("an approval says whether its call can be undone: %s", async (_, without, expected) => {
+  const asked: (boolean | undefined)[] = [];
+  const task = { ...tools.task, ...without } as never;
+  const { client, peer } = await server.online({
+    tools: { task },
+    approve: ({ undoable }) => {
+      asked.push(undoable);
+      return false;
+    },
+  });
+  client.home("Tidy up", { requestId: DEVICE_ID }).done.catch(() => undefined);
+  await peer.hear("home_request");
+  const names = ["create_task", "update_task", "delete_task"].filter((_name, place) => expected[place] !== undefined);
+  for (const tool of names) {
+    calls += 1;
+    const call_id = `${DEVICE_ID.slice(0, -4)}${String(calls).padStart(4, "0")}`;
+    const args = { id: "t1", data: {} };
+    peer.say("tool_call", { call_id, request_id: DEVICE_ID, tool, args, deadline_ms: 5000, requires_approval: true });
+    expect(await peer.hear("tool_result")).toMatchObject({ call_id, ok: false });
+  }
+  expect(asked).toEqual(expected.filter((value) => value !== undefined));
+});
+
 test("a `create` that gives another id does not count as undone", async () => {
   const task = { ...tools.task, create: () => ({ id: "other", title: "Read" }) };
   const { client, peer } = await server.online({ tools: { task } as unknown as Tools });
