@@ -1,5 +1,7 @@
 """What a quiet user notices of one abusive account: pings over their socket, and logins, during each attack.
 
+The quiet user logs in at a device that has logged in before.
+
 A server with its own database and the demo model runs in a child process, and each attack in another one, so that the
 attacker's own work delays nothing that is measured. A ping's answer has the latency that the event loop adds to
 everything. The limit is three times the quiet time, but at least `_NOISE_S`.
@@ -52,11 +54,15 @@ class Server:
     rest_url: str
     ws_url: str
 
-    async def post(self, path: str, email: str) -> dict[str, str]:
-        """Register or log in, each time from another loopback address, so that no limit per address is measured."""
+    async def post(self, path: str, email: str, device_token: str | None = None) -> dict[str, str]:
+        """Register or log in, each time from another loopback address, so that no limit per address is measured.
+
+        `device_token`: of a device that has logged in before.
+        """
+        body = {"email": email, "password": _PASSWORD, "device_token": device_token}
         source = httpx.AsyncHTTPTransport(local_address=f"127.0.1.{next(_ADDRESSES) % 250 + 2}")
         async with httpx.AsyncClient(base_url=self.rest_url, transport=source, timeout=30) as client:
-            answer = await client.post(f"/api/v1/auth/{path}", json={"email": email, "password": _PASSWORD})
+            answer = await client.post(f"/api/v1/auth/{path}", json=body)
             answer.raise_for_status()
             found: dict[str, str] = answer.json()
             return found
@@ -209,12 +215,49 @@ async def rest_calls(server: Server, token: str) -> None:
             nursery.start_soon(ask)
 
 
+async def item_updates(server: Server, token: str) -> None:
+    """Two sockets with 48 small changes a second each of one item of a megabyte."""
+    numbers = count()
+
+    async def send(connection: Connection) -> None:
+        data: dict[str, object] = {"number": next(numbers)}
+        await connection.send(WsClientMutation(op="update", entity="task", id="t2", data=data, mutation_id=uuid4()))
+
+    async with device(server, token) as connection:
+        data = {"title": "x" * 1_000_000}
+        await connection.send(WsClientMutation(op="create", entity="task", id="t2", data=data, mutation_id=uuid4()))
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(_flood, server, token, send, 1 / 48)
+
+
+async def logins(server: Server, token: str) -> None:
+    """Sixty network addresses that each guess a password without end. Needs no account."""
+    del token
+
+    async def guess(number: int) -> None:
+        source = httpx.AsyncHTTPTransport(local_address=f"127.0.2.{number + 2}")
+        async with httpx.AsyncClient(base_url=server.rest_url, transport=source, timeout=60) as client:
+            while True:
+                try:
+                    body = {"email": f"{uuid4().hex}@example.com", "password": _PASSWORD}
+                    await client.post("/api/v1/auth/login", json=body)
+                except httpx.TransportError:
+                    await trio.sleep(0.1)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(60):
+            nursery.start_soon(guess, number)
+
+
 ATTACKS: Final[Mapping[str, Attack]] = {
     "forgets": forgets,
     "large_mutations": large_mutations,
+    "item_updates": item_updates,
     "requests": requests,
     "sockets": sockets,
     "rest_calls": rest_calls,
+    "logins": logins,
 }
 
 
@@ -235,18 +278,18 @@ async def attacked(server: Server, name: str, token: str) -> AsyncIterator[None]
 async def measured(server: Server, seconds: float, logins: int) -> Noticed:
     """Pings and logins of a new user for `seconds`."""
     email = f"quiet.{uuid4().hex}@example.com"
-    token = (await server.post("register", email))["access_token"]
+    account = await server.post("register", email)
     pings: list[float] = []
     times: list[float] = []
 
     async def log_in() -> None:
         for _ in range(logins):
             started = trio.current_time()
-            await server.post("login", email)
+            await server.post("login", email, account["device_token"])
             times.append(trio.current_time() - started)
             await trio.sleep(seconds / logins / 2)
 
-    async with trio.open_nursery() as nursery, device(server, token) as connection:
+    async with trio.open_nursery() as nursery, device(server, account["access_token"]) as connection:
         nursery.start_soon(log_in)
         ends_at = trio.current_time() + seconds
         while trio.current_time() < ends_at:
@@ -269,7 +312,7 @@ async def compare(server: Server, names: list[str], seconds: float, logins: int)
         async with attacked(server, name, token):
             await trio.sleep(min(seconds, 4.0))  # it starts an interpreter
             found[name] = await measured(server, seconds, logins)
-        await trio.sleep(1)
+        await trio.sleep(min(seconds, 1.0))
     return found
 
 
@@ -285,6 +328,7 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="python -m bench.fairness", description=__doc__)
     options.add_argument("--seconds", type=float, default=10, help="seconds per phase")
     options.add_argument("--logins", type=int, default=5, help="logins per phase")
+    options.add_argument("--workers", type=int, default=1, help="worker processes of the server")
     options.add_argument("--attack", nargs=3, metavar=("NAME", "REST", "WS"), help="attack a server until killed")
     options.add_argument("attacks", nargs="*", choices=[[], *ATTACKS], help="all, unless some are named")
     asked = options.parse_args()
@@ -292,7 +336,7 @@ def main() -> int:
         name, rest_url, ws_url = asked.attack
         trio.run(ATTACKS[name], Server(rest_url, ws_url), os.environ[_TOKEN_VARIABLE])
         return 0
-    with running_server({}) as server:
+    with running_server({"TESSERA_WORKERS": str(asked.workers)}) as server:
         run = partial(compare, server, asked.attacks or list(ATTACKS), asked.seconds, asked.logins)
         found: dict[str, Noticed] = trio.run(run)
     quiet = found["nobody"]

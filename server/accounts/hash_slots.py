@@ -2,7 +2,7 @@
 
 Hashing takes tens of milliseconds of a core on purpose. Sixty logins from one address must not make the login from
 another address wait for all of them. Nor must sixty logins from sixty addresses delay a device that has logged in
-before: known devices and unknown addresses get turns alternately.
+before: unknown addresses have at most half of the places, and so have known devices.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from server.shared_limits import Places
 
 _MAX_WAITING: Final = 1000
 _MAX_WAITING_OF_ONE: Final = 100
-_KNOWN: Final = "known"
+_KNOWN, _UNKNOWN = "known", "unknown"
 
 
 class HashingBusy(Exception):
@@ -68,7 +68,7 @@ class HashSlots:
         group = sum(count for one, count in self._waiting.items() if one.known == source.known)
         if group >= self._max_waiting or self._waiting[source] >= self._max_of_one:
             raise HashingBusy
-        kind = _KNOWN if source.known else ""
+        kind = _KNOWN if source.known else _UNKNOWN
         place = self._places.place(f"{kind} {source.name}", kind)
         self._waiting[source] += 1
         try:

@@ -1,7 +1,7 @@
 """Places of work that takes long, such as model calls: how many run at the same time, shared fairly between holders.
 
 With n holders, one of them gets at most a share of 1 / (n + 1) of the places, so that the next holder finds a free one.
-Of several holders that wait, the one with the fewest places is next. Holders may be in groups, which get turns first.
+Of several holders that wait, the one with the fewest places is next. Holders may be in groups, which share first.
 """
 
 from __future__ import annotations
@@ -54,12 +54,14 @@ class Place:
 class OwnPlaces:
     """At most `count` places of this process. Work without a holder, such as a probe, counts as one holder.
 
-    Of several groups that wait, the one with the fewest places is next, or else the one whose last turn is the longest
-    ago: a group of many holders does not make the holders of another group wait for all of them.
+    A group has at most half of the places, and at least one. Of several groups that wait, the one with the fewest
+    places is next, or else the one whose last turn is the longest ago. So a group of many holders does not make the
+    holders of another group wait for all of them. Places without a group have no such limit.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
+        self._group_share = max(1, count // 2)
         self._held: Counter[str] = Counter()
         self._groups: Counter[str] = Counter()
         # The holders in the order in which they began to wait.
@@ -116,7 +118,8 @@ class OwnPlaces:
         while self.held < self._count:
             holders = self._held.keys() | self._waiting.keys()
             share = max(1, self._count // (len(holders) + 1))
-            ready = [waiting[0] for holder, waiting in self._waiting.items() if self._held[holder] < share]
+            waiting = (queue[0] for holder, queue in self._waiting.items() if self._held[holder] < share)
+            ready = [place for place in waiting if not place.group or self._groups[place.group] < self._group_share]
             if not ready:
                 return
             place = min(ready, key=self._rank)

@@ -47,7 +47,7 @@ async def test_sixty_sources_of_one_kind_do_not_delay_a_source_of_the_other(know
         nursery.start_soon(hash_one, HashSource("quiet", not known))
         await wait_all_tasks_blocked()
         go.set()
-    assert order.index("quiet") <= 3  # two hashes run, and two more may have been given places
+    assert order.index("quiet") <= 1  # it did not wait
     assert len(order) == 61
 
 
