@@ -11,12 +11,16 @@ import httpx
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """The result of registering, logging in or refreshing. `repr` shows no token. `expires_in` is in seconds."""
+    """The result of registering, logging in or refreshing. `repr` shows no token. `expires_in` is in seconds.
+
+    `device_token` proves at the next login that this device has logged in before; a refresh gives none.
+    """
 
     user_id: UUID
     access_token: str = field(repr=False)
     expires_in: float
     refresh_token: str = field(default="", repr=False)
+    device_token: str = field(default="", repr=False)
 
 
 class RestError(Exception):
@@ -34,18 +38,21 @@ class RestError(Exception):
 
 async def register(base_url: str, email: str, password: str) -> SignIn:
     """Create an account. Raises `RestError` (409 if the e-mail is taken) and `httpx.TransportError`."""
-    return await _post(base_url, "/api/v1/auth/register", email, password)
+    return await _ask(base_url, "/api/v1/auth/register", {"email": email, "password": password})
 
 
-async def login(base_url: str, email: str, password: str) -> SignIn:
+async def login(base_url: str, email: str, password: str, device_token: str = "") -> SignIn:
     """Log in. Raises `RestError` (401 for wrong credentials) and `httpx.TransportError`."""
-    return await _post(base_url, "/api/v1/auth/login", email, password)
+    question = {"email": email, "password": password}
+    return await _ask(
+        base_url, "/api/v1/auth/login", question | ({"device_token": device_token} if device_token else {})
+    )
 
 
-async def login_or_register(base_url: str, email: str, password: str) -> SignIn:
+async def login_or_register(base_url: str, email: str, password: str, device_token: str = "") -> SignIn:
     """Log in. If that fails, register: on first use, or after the server got a new database."""
     try:
-        return await login(base_url, email, password)
+        return await login(base_url, email, password, device_token)
     except RestError as error:
         if error.status != httpx.codes.UNAUTHORIZED:
             raise
@@ -57,17 +64,19 @@ async def refresh(base_url: str, refresh_token: str) -> SignIn:
     return await _ask(base_url, "/api/v1/auth/refresh", {"refresh_token": refresh_token})
 
 
-async def _post(base_url: str, path: str, email: str, password: str) -> SignIn:
-    return await _ask(base_url, path, {"email": email, "password": password})
-
-
 async def _ask(base_url: str, path: str, question: dict[str, str]) -> SignIn:
     async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:
         response = await client.post(path, json=question)
     if not response.is_success:
         raise _refusal(response)
     body = response.json()
-    return SignIn(UUID(body["user_id"]), body["access_token"], body["expires_in"], body.get("refresh_token", ""))
+    return SignIn(
+        UUID(body["user_id"]),
+        body["access_token"],
+        body["expires_in"],
+        body.get("refresh_token", ""),
+        body.get("device_token") or "",
+    )
 
 
 def _refusal(response: httpx.Response) -> RestError:

@@ -38,6 +38,9 @@ class DeviceLogin:
         self._named = named
         # By server, so that one server's answer to an unknown token does not end the login at another.
         self._logins: dict[str, dict[str, str]] = dict(kept.get("logins", {}))
+        # Proofs that this device has logged in to a named account, by server. They give no access: the server only does
+        # not count other people's guesses against this device.
+        self._known: dict[str, str] = dict(kept.get("known", {}))
         # Earlier releases stored the password of the made account.
         self._made = Credentials(str(kept["email"]), str(kept["password"])) if "password" in kept else None
         self._email = named.email if named is not None else self._logins.get(base_url, {}).get("email", "")
@@ -71,6 +74,9 @@ class DeviceLogin:
         if self._named is None:
             self._made = None
             self._logins[self._base_url] = {"email": self._email, "refresh_token": self._token}
+        elif signed_in.device_token:
+            self._known[self._base_url] = signed_in.device_token
+        if self._named is None or signed_in.device_token:
             await trio.to_thread.run_sync(self._write)
         return signed_in
 
@@ -88,12 +94,16 @@ class DeviceLogin:
         known = self._named or self._made
         if known is not None:
             self._email = known.email
-            return await login_or_register(self._base_url, known.email, known.password)
+            return await login_or_register(
+                self._base_url, known.email, known.password, self._known.get(self._base_url, "")
+            )
         self._email = f"device-{secrets.token_hex(6)}@example.com"
         return await register(self._base_url, self._email, secrets.token_urlsafe(24))
 
     def _write(self) -> None:
         kept: dict[str, Any] = {"device_id": str(self.device_id), "logins": self._logins}
+        if self._known:
+            kept["known"] = self._known
         if self._made is not None:
             kept |= {"email": self._made.email, "password": self._made.password}
         write_atomically(self._path, json.dumps(kept))

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from client.terminal.account import RestError, register
+from client.terminal.account import RestError, login, register
 from client.terminal.device_login import Credentials, DeviceLogin
 from client.terminal.store import InvalidDataError
 from tests.server.tessera import PASSWORD, open_tessera
@@ -55,7 +55,24 @@ async def test_the_password_that_an_earlier_release_stored_is_used_once_and_remo
             assert PASSWORD not in path.read_text()
 
 
-async def test_a_named_account_leaves_nothing_in_the_file(database: str, tmp_path: Path) -> None:
+async def test_guesses_of_others_do_not_lock_a_device_out_that_has_logged_in_before(
+    database: str, tmp_path: Path
+) -> None:
+    path, named = tmp_path / "account.json", Credentials("ann@example.com", PASSWORD)
+    async with open_tessera(database) as tessera:
+        first = await DeviceLogin.load(path, tessera.rest_url, named).sign_in()
+        statuses = []
+        for _ in range(12):
+            with pytest.raises(RestError) as refused:
+                await login(tessera.rest_url, "ann@example.com", "a wrong password")
+            statuses.append(refused.value.status)
+        assert statuses[-1] == 429
+        assert (await DeviceLogin.load(path, tessera.rest_url, named).sign_in()).user_id == first.user_id
+
+
+async def test_a_named_account_leaves_nothing_in_the_file_but_the_proof_of_the_device(
+    database: str, tmp_path: Path
+) -> None:
     path = tmp_path / "account.json"
     async with open_tessera(database) as tessera:
         named = Credentials("ann@example.com", PASSWORD)
@@ -63,7 +80,9 @@ async def test_a_named_account_leaves_nothing_in_the_file(database: str, tmp_pat
         first = await login.sign_in()
         assert (await login.sign_in()).user_id == first.user_id
         assert login.email == "ann@example.com"
-        assert json.loads(path.read_text()) == {"device_id": str(login.device_id), "logins": {}}
+        kept = json.loads(path.read_text())
+        assert kept.pop("known").keys() == {tessera.rest_url}
+        assert kept == {"device_id": str(login.device_id), "logins": {}}
         with pytest.raises(RestError):
             await DeviceLogin.load(path, tessera.rest_url, Credentials("ann@example.com", "a wrong password")).sign_in()
 

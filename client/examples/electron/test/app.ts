@@ -218,6 +218,7 @@ export class LoginServer {
       response.setHeader("Content-Type", "application/json");
       const body = JSON.parse(sent || "{}") as Record<string, unknown>;
       const path = request.url ?? "";
+      let known = {};
       login.calls.push({ path, body });
       const refuse = (code: string, message: string): void => {
         response.writeHead(401).end(JSON.stringify({ error: { code, message, retryable: false } }));
@@ -236,13 +237,16 @@ export class LoginServer {
           return;
         }
       } else {
+        known = { device_token: `known ${String(body["email"])}` };
         const next = `6f1d3c1e-2a53-4a6e-9d55-0a0d3f9a7b${String(10 + users.size)}`;
         userId = users.get(body["email"]) ?? next;
         users.set(body["email"], userId);
       }
       refreshToken += 1;
       const tokens = { access_token: `token of refresh ${refreshToken}`, refresh_token: `refresh ${refreshToken}` };
-      response.end(JSON.stringify({ user_id: userId, expires_in: 900, refresh_expires_in: 86_400, ...tokens }));
+      response.end(
+        JSON.stringify({ user_id: userId, expires_in: 900, refresh_expires_in: 86_400, ...tokens, ...known }),
+      );
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -315,6 +315,15 @@ test("after a logout, nobody sees the person's data, and the person finds it aga
   expect(app.view.tasks[0]?.status).toBe("done");
 });
 
+test("a login says that this device has logged in before", async () => {
+  const { app } = await loggedIn();
+  await app.invoke("logout");
+  await app.invoke("login", "ann@example.com", "correct horse battery");
+  await app.until(() => app.view.email === "ann@example.com");
+  const logins = login.calls.filter(({ path }) => /\/auth\/(login|register)$/.test(path));
+  expect(logins.map(({ body }) => body["device_token"])).toEqual([undefined, "known ann@example.com"]);
+});
+
 test("when the login has ended, the person logs in again", async () => {
   const { app, peer } = await loggedIn();
   await app.kill();

@@ -22,6 +22,8 @@ const ACCOUNT = "tessera.account";
 const OWNER = "tessera.owner";
 const DEVICE = "tessera.device";
 const SESSION = "tessera.session";
+/** Stays after a sign-out. It gives no access: the server only does not count other people's guesses against this browser. */
+const KNOWN = "tessera.known-device";
 /** A tab that another tab opened has a copy of its storage, and must get a new device id. */
 export const NEW_DEVICE = "#new-device";
 
@@ -86,8 +88,11 @@ function kept(key: string, fresh: boolean): string {
 
 /** Sign in, or create the account if `isNew`. The password is not stored. */
 export async function signIn(api: RestClient, email: string, password: string, isNew: boolean): Promise<Account> {
-  const tokens = await (isNew ? api.register(email, password) : api.login(email, password));
-  const { userId, accessToken, refreshToken } = tokens;
+  const known = localStorage.getItem(KNOWN);
+  const options = known === null ? {} : { deviceToken: known };
+  const tokens = await (isNew ? api.register(email, password) : api.login(email, password, options));
+  const { userId, accessToken, refreshToken, deviceToken } = tokens;
+  if (deviceToken !== undefined) localStorage.setItem(KNOWN, deviceToken);
   return { email, userId, accessToken, ...(refreshToken === undefined ? {} : { refreshToken }) };
 }
 

@@ -10,6 +10,8 @@ import { safeStorage } from "electron";
 
 const REST_URL = process.env["TESSERA_CLIENT_REST_URL"] ?? "http://127.0.0.1:8000";
 const KEY = "account";
+/** It gives no access: the server only does not count other people's guesses against this device. */
+const KNOWN = "known-device";
 
 /** The person who is logged in. */
 export interface Person {
@@ -51,8 +53,12 @@ export class Account {
   /** Log in, or create an account (`register`). Rejects with a `TesseraError`. */
   async enter(how: "login" | "register", email: string, password: string): Promise<Person> {
     this.#person = undefined;
-    const options: RegisterOptions = { deviceId: this.deviceId };
+    const known = this.store.getItem(KNOWN);
+    const options: RegisterOptions = { deviceId: this.deviceId, ...(known ? { deviceToken: known } : {}) };
     const login = await this.#api[how](email, password, options);
+    if (login.deviceToken !== undefined) {
+      this.store.setItem(KNOWN, login.deviceToken);
+    }
     this.#tokens = login;
     this.#person = { userId: login.userId, email };
     this.#keep();
