@@ -156,10 +156,10 @@ def test_a_deleted_account_closes_its_sockets_on_every_worker_within_a_second(
     with_model(partial(start, TESSERA_MAX_SOCKETS_PER_USER="100"), state, delete)
 
 
-def test_a_users_rates_and_model_calls_are_those_of_all_workers(state: Path, start: Callable[..., Supervised]) -> None:
+def test_a_users_rates_are_those_of_all_workers(state: Path, start: Callable[..., Supervised]) -> None:
     async def test(server: Supervised, account: SignIn) -> None:
         statuses: dict[str, list[int]] = {"1": [], "2": []}
-        while not all(len(found) >= 10 for found in statuses.values()):
+        while not all(len(found) >= 6 for found in statuses.values()):
             # The kernel chooses the worker of each connection.
             async with httpx.AsyncClient(base_url=server.url("http"), trust_env=False, timeout=60) as client:
                 headers = {"Authorization": f"Bearer {account.access_token}"}
