@@ -171,7 +171,9 @@ def _transport(
             return HttptoolsTransport(verify=verify, limits=limits, proxy=proxy)
         return httpx.AsyncHTTPTransport(verify=verify, limits=limits, proxy=proxy)
     except ImportError:
-        logger.warning("%s: a SOCKS proxy needs the package socksio, so this proxy is not used", variable)
+        logger.warning(
+            "%s: a SOCKS proxy needs the package socksio (the extra `socks`), so this proxy is not used", variable
+        )
     except (ValueError, httpx.InvalidURL):
         schemes = ", ".join((*DEFAULT_PORTS, *_SOCKS))
         logger.warning("%s: is not a URL of a proxy (%s), so this proxy is not used", variable, schemes)

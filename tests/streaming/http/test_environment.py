@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+import sys
 from pathlib import Path
 
 import httpx
@@ -52,8 +53,14 @@ def test_each_pattern_has_a_transport() -> None:
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_left_out(
-    proxies: dict[str, str], variable: str, why: str, own: bool, caplog: pytest.LogCaptureFixture
+    proxies: dict[str, str],
+    variable: str,
+    why: str,
+    own: bool,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)  # an environment without the extra `socks`
     context = ssl.create_default_context()
     mounts = environment_transports(httpx.Limits(), context, lambda: {**proxies, "no": "a.example"}, own=own)
     assert mounts == {"all://*a.example": None}
@@ -115,6 +122,7 @@ async def test_networks_in_no_proxy_are_reached_directly() -> None:
 async def test_no_environment_stops_the_start(
     transport: HttpTransport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1080/")
     monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.0/8,::1,[::1],fe80::/10,*.orb.local,host:port")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
