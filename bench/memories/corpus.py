@@ -1,11 +1,13 @@
 """Conversations with questions about them, one JSON object per line of a file, gzipped or not.
 
     {"conv": name,
+     "about": whom it is about,
      "items": [{"id", "session", "speaker", "ts", "text"}, ...],
      "queries": [{"id", "q", "gold": [id, ...], "gold_level": "turn" or "session", "category"}, ...]}
 
 Items are single turns, in the order in which they were said. All but `id` and `text` may be missing or null, texts may
-be empty, and ids may occur twice. Without a level the gold are ids of items. A session is as good as its best item.
+be empty, and ids may occur twice. Conversations with the same `about` tell the same facts. Without a level the gold are
+ids of items. A session is as good as its best item.
 """
 
 from __future__ import annotations
@@ -77,6 +79,8 @@ class Conversation:
     name: str
     items: list[Item]
     queries: list[Query]
+    about: str
+    """Whom it is about: the same value in conversations that tell the same facts."""
 
 
 def read_corpus(path: Path) -> Iterator[Conversation]:
@@ -88,7 +92,8 @@ def read_corpus(path: Path) -> Iterator[Conversation]:
             if line.strip():
                 data = json.loads(line)
                 queries = [query for asked in data.get("queries") or () if (query := _query(asked)) is not None]
-                yield Conversation(str(data.get("conv", number)), _items(data["items"]), queries)
+                about = str(data.get("about", f"{path.name} {number}"))
+                yield Conversation(str(data.get("conv", number)), _items(data["items"]), queries, about)
 
 
 def _query(asked: Mapping[str, Any]) -> Query | None:

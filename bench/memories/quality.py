@@ -12,7 +12,7 @@ from uuid import UUID
 import bm25s
 
 from bench.memories.comparison import Configuration, difference
-from bench.memories.corpus import Query, read_corpus
+from bench.memories.corpus import Conversation, Query, read_corpus
 from bench.memories.environment import Environment
 from bench.memories.stored import Memory, Written, write
 from bench.memories.strangers import ask_strangers
@@ -119,10 +119,10 @@ class Volume:
 async def measure_quality(environment: Environment, paths: Sequence[Path], other: Configuration | None = None) -> None:
     """Write each conversation as a person's memory, ask, and print a Markdown table per file and level of gold.
 
-    At the end, the questions about each person are asked of another person's memory. `other` is compared with the
+    At the end, questions about other people are asked of each person's memory. `other` is compared with the
     configuration of the server.
     """
-    people: list[tuple[Written, Sequence[Query]]] = []
+    people: list[tuple[Written, Conversation]] = []
     files: list[str] = []
     for path in paths:
         reports: dict[str, Report] = {}
@@ -133,7 +133,7 @@ async def measure_quality(environment: Environment, paths: Sequence[Path], other
             volume.rows += len(written.memories)
             volume.unlearned += written.unlearned
             volume.write_s += written.seconds
-            people.append((written, conversation.queries))
+            people.append((written, conversation))
             files.append(path.name)
             await _ask(environment, written, conversation.queries, reports, volume, other)
         print(f"\n## {path.name}\n")
@@ -146,20 +146,22 @@ async def measure_quality(environment: Environment, paths: Sequence[Path], other
 
 async def _print_false_recalls(
     environment: Environment,
-    people: Sequence[tuple[Written, Sequence[Query]]],
+    people: Sequence[tuple[Written, Conversation]],
     files: Sequence[str],
     other: Configuration | None,
 ) -> None:
-    print("\n## False recalls: the questions about the next person\n")
-    print("| memory of | configuration | questions | with a recall | memories per question |\n|---|---|---|---|---|")
+    print("\n## False recalls: questions about three other people, and small talk\n")
+    print("| memory of | configuration | asked | questions | with a recall | memories per question |")
+    print("|---|---|---|---|---|---|")
     for name, configuration in (("server", Configuration()), ("other", other)):
         if configuration is None:
             continue
         found = await ask_strangers(environment, people, configuration.ranking, configuration.floor)
         for number, (file, recalls) in enumerate(zip(files, found, strict=True), start=1):
-            if recalls is not None:
-                numbers = f"{recalls.questions} | {recalls.share:.2f} | {recalls.memories:.1f}"
-                print(f"| {file}, {number} | {name} | {numbers} |")
+            for kind, counted in zip(("other people", "small talk"), recalls, strict=True):
+                if counted is not None:
+                    numbers = f"{counted.questions} | {counted.share:.2f} | {counted.memories:.1f}"
+                    print(f"| {file}, {number} | {name} | {kind} | {numbers} |")
 
 
 async def _ask(

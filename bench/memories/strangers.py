@@ -1,12 +1,13 @@
-"""False recalls: what the questions about one person find in the memory of another person."""
+"""False recalls: what questions about other people, and small talk, find in the memory of a person."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from bench.memories.corpus import Query
+from bench.memories.corpus import Conversation
 from bench.memories.environment import Environment
 from bench.memories.stored import Written
 from memory import MemoryLimits
@@ -14,6 +15,9 @@ from memory.recall import Floor, Ranking
 
 MOST: Final = 200
 """Questions that are asked of each memory, at most: evenly chosen."""
+_OTHERS: Final = 3
+"""The number of other people whose questions are asked."""
+_SMALL_TALK: Final = Path(__file__).with_name("small_talk.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +29,40 @@ class FalseRecalls:
     memories: float
 
 
+def small_talk() -> list[str]:
+    """Invented requests that say nothing about the person."""
+    return [line for line in _SMALL_TALK.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+
+
 async def ask_strangers(
     environment: Environment,
-    people: Sequence[tuple[Written, Sequence[Query]]],
+    people: Sequence[tuple[Written, Conversation]],
     ranking: Ranking | None = None,
     floor: Floor | None = None,
-) -> list[FalseRecalls | None]:
-    """For each person, the recalls by the questions about the next person; None: no other person has questions."""
+) -> list[tuple[FalseRecalls | None, FalseRecalls]]:
+    """For each person, the recalls by questions about the next three other people, and by small talk.
+
+    None: nobody else has questions. People of whom the same facts are told do not count as others.
+    """
     found = []
     for number, (written, own) in enumerate(people):
-        known = {query.text for query in own}
-        rest = [*people[number + 1 :], *people[:number]]
-        others = next((queries for _, queries in rest if any(query.text not in known for query in queries)), ())
-        asked = [query for query in others if query.text not in known]
-        asked = asked[:: -(-len(asked) // MOST)] if asked else []
-        counts = [
-            len(await environment.recall.search(written.user_id, query.text, MemoryLimits().top_k, floor, ranking))
-            for query in asked
-        ]
-        share = sum(count > 0 for count in counts) / len(counts) if counts else 0.0
-        found.append(FalseRecalls(len(counts), share, sum(counts) / len(counts)) if counts else None)
+
+        async def ask(asked: Sequence[str], written: Written = written) -> FalseRecalls | None:
+            asked = asked[:: -(-len(asked) // MOST)] if asked else []
+            counts = [
+                len(await environment.recall.search(written.user_id, text, MemoryLimits().top_k, floor, ranking))
+                for text in asked
+            ]
+            share = sum(count > 0 for count in counts) / len(counts) if counts else 0.0
+            return FalseRecalls(len(counts), share, sum(counts) / len(counts)) if counts else None
+
+        known = {query.text for query in own.queries}
+        others: dict[str, set[str]] = {}
+        for _, other in [*people[number + 1 :], *people[:number]]:
+            texts = {query.text for query in other.queries} - known
+            if texts and other.about != own.about and (other.about in others or len(others) < _OTHERS):
+                others.setdefault(other.about, set()).update(texts)
+        talked = await ask(small_talk())
+        assert talked is not None, "the list of small talk is not empty"
+        found.append((await ask(sorted({text for texts in others.values() for text in texts})), talked))
     return found

@@ -23,6 +23,7 @@ from bench.memories.environment import Environment, Remembering, bench_folder, o
 from bench.memories.latency import measure_latency
 from bench.memories.quality import BLIND, CLEAR, FUSED, Report, Tally, measure_quality
 from bench.memories.stored import write
+from bench.memories.strangers import small_talk
 from bench.memory import until_told
 from memory.crypto.rotation import Vectors
 from memory.limits import MemoryLimits
@@ -267,10 +268,15 @@ async def test_categories_strangers_and_another_configuration_are_reported(
         }
         for name, thing in (("Ann", "kayak"), ("Bea", "tractor"), ("Cleo", "kayak"))
     ]
+    people.append({**people[1], "conv": "Bea in short", "about": "Bea"})
+    people[1]["about"] = "Bea"
     path = corpus(tmp_path / "c", *people)
     await measure_quality(environment(pool, database, None), [path], Configuration.read("coverage=0"))
     said = capsys.readouterr().out
-    assert "| category colours, 3 queries |" in said
+    assert "| category colours, 4 queries |" in said
     assert "this configuration against the other, 95% intervals: R@5 +0.000 (+0.000 to +0.000)" in said
-    # The question about the tractor finds nothing in Ann's memory. Cleo's next person with other questions is Ann.
-    assert "| c, 1 | server | 1 | 0.00 | 0.0 |" in said
+    # The question about the tractor, which both texts about Bea have, finds nothing in Ann's memory.
+    assert "| c, 1 | server | other people | 1 | 0.00 | 0.0 |" in said
+    # Bea is not asked the question of the other text about her, but the one about the kayak.
+    assert "| c, 2 | server | other people | 1 |" in said
+    assert f"| c, 1 | server | small talk | {len(small_talk())} |" in said
