@@ -9,9 +9,18 @@ from uuid import UUID
 
 import trio
 
-from streaming.wire import ErrorCode, WsError, WsPopupDomain, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
+from streaming.wire import (
+    ErrorCode,
+    WsError,
+    WsPopupDomain,
+    WsStreamBlock,
+    WsStreamEnd,
+    WsStreamStart,
+    WsStreamText,
+    WsToolEvent,
+)
 
-AnswerFrame = WsStreamStart | WsPopupDomain | WsStreamText | WsStreamBlock | WsStreamEnd
+AnswerFrame = WsStreamStart | WsPopupDomain | WsToolEvent | WsStreamText | WsStreamBlock | WsStreamEnd
 
 
 class RequestRefusedError(Exception):

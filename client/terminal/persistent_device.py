@@ -59,6 +59,7 @@ from streaming.wire import (
     WsToolAck,
     WsToolCall,
     WsToolCancel,
+    WsToolEvent,
 )
 
 _CHANGE_AGAIN_S: Final = 10.0
@@ -169,7 +170,7 @@ class PersistentDevice:
             device_id=self._device_id,
             protocol_versions=[PROTOCOL_VERSION],
             client=CLIENT,
-            features=["ledger", "changes"] + ([] if self._approvals is None else ["approvals"]),
+            features=["ledger", "changes", "tool_events"] + ([] if self._approvals is None else ["approvals"]),
             resume=resume,
             changes_after=self._journal.last_change,
             locale=self._locale.for_hello(),
@@ -216,7 +217,13 @@ class PersistentDevice:
             case WsError() if self._requests.refused(frame):
                 pass
             case (
-                WsStreamStart() | WsPopupDomain() | WsStreamText() | WsStreamBlock() | WsStreamEnd() | WsRequestResult()
+                WsStreamStart()
+                | WsPopupDomain()
+                | WsToolEvent()
+                | WsStreamText()
+                | WsStreamBlock()
+                | WsStreamEnd()
+                | WsRequestResult()
             ):
                 self._requests.receive(frame)
             case _:

@@ -26,6 +26,7 @@ from streaming.wire import (
     WsStreamStart,
     WsStreamText,
     WsToolCall,
+    WsToolEvent,
 )
 
 _INCOMPLETE: Final[Collection[AnswerFinish | None]] = ("length", "content_filter", "tool_limit")
@@ -65,6 +66,7 @@ class Renderer:
         self._mid_line = False
         self._wrap = WordWrap(lambda: console.width)
         self._block: int | None = None
+        self._doing: str | None = None
 
     def say(self, key: str, **values: str | int) -> str:
         """The sentence `terminal.KEY` in the person's language."""
@@ -95,6 +97,8 @@ class Renderer:
                 self.note(frame.agent)
             case WsPopupDomain():
                 self.note(frame.domain)
+            case WsToolEvent():
+                self._activity(frame)
             case WsStreamText():
                 self._text(frame)
             case WsStreamBlock():
@@ -106,12 +110,12 @@ class Renderer:
     def note(self, text: str) -> None:
         """Show a note in dim text."""
         self._fresh_line()
-        self._console.print(Text(clean(text), style="dim"))
+        self._console.print(Text(self._printable(text), style="dim"))
 
     def error(self, text: str) -> None:
         """Show an error."""
         self._fresh_line()
-        self._console.print(Text(clean(text), style="bold red"))
+        self._console.print(Text(self._printable(text), style="bold red"))
 
     def approval(self, call: WsToolCall, name: str | None) -> str:
         """Show a call that needs approval, with the `name` of its item. Returns the question to ask."""
@@ -143,16 +147,33 @@ class Renderer:
         found, _ = store.list(entity)
         self._console.print(entity_rows(entity, found, self._style()))
 
+    def _activity(self, event: WsToolEvent) -> None:
+        """Say what the answer does on the device, once per kind of call. Questions and failures are shown elsewhere."""
+        if event.state != "started":
+            return
+        verb, _, entity = event.tool.partition("_")
+        key = f"reading_{entity.removesuffix('s')}" if verb in {"list", "get"} else "working"
+        if self._sentences().find(f"terminal.{key}") is None:
+            key = "working"
+        if key != self._doing:
+            self._doing = key
+            self.note(self.say(key))
+
     def _text(self, frame: WsStreamText) -> None:
         self._next_block(frame.block)
-        chunk = clean(frame.chunk)
-        if self._plain:
-            chunk = chunk.encode(self._console.encoding, "replace").decode(self._console.encoding)
+        chunk = self._printable(frame.chunk)
         if self._console.is_terminal:
             chunk = self._wrap.feed(chunk)
         else:
             self._mid_line = not chunk.endswith("\n") if chunk else self._mid_line
         self._put(chunk)
+
+    def _printable(self, text: str) -> str:
+        """The text without control characters, in the encoding of the terminal."""
+        text = clean(text)
+        if not self._plain:
+            return text
+        return text.replace("…", "...").encode(self._console.encoding, "replace").decode(self._console.encoding)
 
     def _put(self, text: str) -> None:
         self._console.out(text, end="", highlight=False)
@@ -165,7 +186,7 @@ class Renderer:
 
     def _end(self, frame: WsStreamEnd) -> None:
         self._fresh_line()
-        self._block = None
+        self._block = self._doing = None
         for mutation in frame.mutations:
             self.note(self._change(mutation))
         if frame.status == "cancelled":

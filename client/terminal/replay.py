@@ -10,7 +10,15 @@ from typing import Any
 from uuid import UUID
 
 from client.terminal.answer import AnswerFrame
-from streaming.wire import WsPopupDomain, WsRequestResult, WsStreamBlock, WsStreamEnd, WsStreamStart, WsStreamText
+from streaming.wire import (
+    WsPopupDomain,
+    WsRequestResult,
+    WsStreamBlock,
+    WsStreamEnd,
+    WsStreamStart,
+    WsStreamText,
+    WsToolEvent,
+)
 
 
 class Replay:
@@ -20,6 +28,7 @@ class Replay:
         self.begun = False
         self._request_id = request_id
         self._passed: dict[int, str | dict[str, Any]] = {}
+        self._events: set[tuple[UUID, str]] = set()
         # The text of a block that a replay has not caught up with yet.
         self._replayed: dict[int, str] = {}
 
@@ -29,6 +38,11 @@ class Replay:
         match frame:
             case WsStreamStart() | WsPopupDomain():
                 return [] if begun else [frame]
+            case WsToolEvent():
+                event = frame.call_id, frame.state
+                passed = event in self._events
+                self._events.add(event)
+                return [] if passed else [frame]
             case WsStreamText():
                 return self._text(frame)
             case WsStreamBlock():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import trio
 
@@ -22,6 +23,7 @@ from streaming.wire import (
     WsError,
     WsScope,
     WsToolCall,
+    WsToolEvent,
 )
 
 _LISTS = {"/tasks": "task", "/projects": "project", "/notes": "note", "/checkpoints": "checkpoint"}
@@ -147,7 +149,11 @@ class Session:
         answer = self._running = await ask()
         try:
             async for frame in answer:
-                self._renderer.frame(frame)
+                if isinstance(frame, WsToolEvent):
+                    # It may come while the person is asked about another call.
+                    self._prompted(partial(self._renderer.frame, frame))
+                else:
+                    self._renderer.frame(frame)
         except RequestRefusedError as error:
             self._renderer.error(error_line(error.frame))
             return "refused"

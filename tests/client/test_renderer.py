@@ -25,6 +25,7 @@ from streaming.wire import (
     WsStreamStart,
     WsStreamText,
     WsToolCall,
+    WsToolEvent,
 )
 
 TODAY = date(2025, 3, 14)
@@ -338,3 +339,53 @@ def test_clean_keeps_lines_and_tabs() -> None:
 def test_advice_that_a_message_gives_is_not_repeated() -> None:
     failure = WsFailure(code=ErrorCode.EMPTY_ANSWER, message="No answer. Try again.", retryable=True)
     assert error_line(failure) == "No answer. Try again. (empty_answer)"
+
+
+def activity(*calls: tuple[str, str], language: str = "en", encoding: str = "utf-8") -> list[str]:
+    """The lines that tool events show, before the text of an answer."""
+    target = console(encoding=encoding)
+    renderer = Renderer(target, sentences=lambda: Sentences(language))
+    for number, (tool, state) in enumerate(calls):
+        event = {"request_id": ID, "call_id": UUID(int=number), "tool": tool, "state": state}
+        renderer.frame(WsToolEvent.model_validate(event))
+    renderer.frame(WsStreamText(request_id=ID, block=0, chunk="Well."))
+    *lines, text = shown(target).splitlines()
+    assert text == "Well."
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("tool", "line"),
+    [
+        ("list_tasks", "Reading your tasks…"),
+        ("get_note", "Reading your notes…"),
+        ("update_task", "Working on your device…"),
+        ("list_secrets", "Working on your device…"),
+        ("\x1b[2J", "Working on your device…"),
+    ],
+)
+def test_a_tool_call_is_shown_when_it_begins(tool: str, line: str) -> None:
+    assert activity((tool, "started")) == [line]
+
+
+def test_calls_of_one_kind_are_shown_once_and_other_events_not_at_all() -> None:
+    calls = [("list_tasks", "started"), ("list_tasks", "finished"), ("get_task", "started"), ("get_task", "failed")]
+    assert activity(*calls, ("delete_task", "waiting_for_approval")) == ["Reading your tasks…"]
+    assert activity(("list_tasks", "started"), ("list_notes", "started"), ("list_tasks", "started")) == [
+        "Reading your tasks…",
+        "Reading your notes…",
+        "Reading your tasks…",
+    ]
+
+
+def test_a_tool_call_is_shown_in_the_language_of_the_person_if_the_terminal_can() -> None:
+    assert activity(("list_tasks", "started"), language="de") == ["Liest Ihre Aufgaben …"]
+    assert activity(("list_tasks", "started"), language="ja") == ["タスクを読んでいます…"]
+    assert activity(("list_tasks", "started"), language="ja", encoding="ascii") == ["Reading your tasks..."]
+
+
+@pytest.mark.parametrize("kind", ["note", "error"])
+def test_a_terminal_without_unicode_shows_notes_and_errors(kind: str) -> None:
+    target = console(encoding="ascii")
+    getattr(Renderer(target), kind)("Connecting again… Größe")
+    assert shown(target) == "Connecting again... Gr??e\n"

@@ -31,9 +31,10 @@ from streaming.wire import (
     WsStreamStart,
     WsStreamText,
     WsToolCall,
+    WsToolEvent,
 )
 
-CAN: Final = ("auth_refresh", "ledger", "changes", "approvals", "locale", "popup", "restart")
+CAN: Final = ("auth_refresh", "ledger", "changes", "approvals", "locale", "popup", "restart", "tool_events")
 _QUICK: Final = Patience(first_delay_s=0, max_delay_s=0)
 SOON_SILENT: Final = Patience(silent_s=0.1, probe_s=1, check_s=0.1, first_delay_s=0, max_delay_s=0)
 _SILENT_CASES: Final = {"silent-server", "half-open"}
@@ -46,6 +47,7 @@ class Shown:
     def __init__(self) -> None:
         self._state: dict[str, Any] = {"status": "running"}
         self._blocks: dict[int, dict[str, Any]] = {}
+        self._calls: dict[UUID, dict[str, Any]] = {}
         self._ends = 0
 
     async def follow(self, answer: Answer) -> None:
@@ -63,6 +65,8 @@ class Shown:
                 self._state["agent"] = frame.agent
             case WsPopupDomain():
                 self._state["domain"] = frame.domain
+            case WsToolEvent():
+                self._calls[frame.call_id] = frame.model_dump(mode="json", include={"call_id", "tool", "state", "code"})
             case WsStreamText():
                 before = self._blocks.get(frame.block, {}).get("content", "")
                 self._blocks[frame.block] = {"block_type": "text", "content": before + frame.chunk}
@@ -75,7 +79,7 @@ class Shown:
 
     def state(self) -> Message:
         blocks = [{"block": index, **self._blocks[index]} for index in sorted(self._blocks)]
-        return {**self._state, "blocks": blocks}
+        return {**self._state, "blocks": blocks, "tools": list(self._calls.values())}
 
 
 def question(call: WsToolCall | WsApprovalRequest) -> Message:
