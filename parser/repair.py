@@ -133,28 +133,30 @@ def _number(written: str) -> Decimal:
 
 def leaves(value: Any) -> Iterator[Any]:
     """Keys and scalars."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            yield from item
-            waiting += item.values()
-        elif isinstance(item, list):
-            waiting += item
-        else:
-            yield item
+    for part in _parts(value):
+        if isinstance(part, dict):
+            yield from part
+        elif not isinstance(part, list):
+            yield part
 
 
 def written_keys(value: Any) -> Iterator[str]:
     """The keys of all objects in `value`."""
+    for part in _parts(value):
+        if isinstance(part, dict):
+            yield from part
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """The value and every value in it."""
     waiting = [value]
     while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            yield from item
-            waiting += item.values()
-        elif isinstance(item, list):
-            waiting += item
+        part = waiting.pop()
+        yield part
+        if isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
 
 
 def _outside_strings(pattern: re.Pattern[str], replacement: str, source: str) -> str:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import trio
 from pydantic import BaseModel
 
-from client.terminal.answer import Answer
+from client.terminal.answer import Answer, AnswerFrame
 from client.terminal.calls import Approve, Tools, answer_data_request, answer_tool_call, failed
 from client.terminal.connection import ConnectError, ConnectionLostError, ProtocolError, alone
 from client.terminal.device import CLIENT
@@ -45,21 +45,15 @@ from streaming.wire import (
     WsHomeRequest,
     WsMutationAck,
     WsPong,
-    WsPopupDomain,
     WsPopupRequest,
     WsRequestResult,
     WsResume,
     WsScope,
     WsServerMutation,
-    WsStreamBlock,
-    WsStreamEnd,
-    WsStreamStart,
-    WsStreamText,
     WsToolAccepted,
     WsToolAck,
     WsToolCall,
     WsToolCancel,
-    WsToolEvent,
 )
 
 _CHANGE_AGAIN_S: Final = 10.0
@@ -216,15 +210,7 @@ class PersistentDevice:
                 self._approvals.too_late(frame.call_id)
             case WsError() if self._requests.refused(frame):
                 pass
-            case (
-                WsStreamStart()
-                | WsPopupDomain()
-                | WsToolEvent()
-                | WsStreamText()
-                | WsStreamBlock()
-                | WsStreamEnd()
-                | WsRequestResult()
-            ):
+            case _ if isinstance(frame, AnswerFrame | WsRequestResult):
                 self._requests.receive(frame)
             case _:
                 if self._change_sent_at is not None and refuses_a_change(frame):
