@@ -110,6 +110,12 @@ it("keeps a guest account: it gets an address and a password, and everything sta
   await ended(await ask("What is overdue?", guest), "completed", guest);
   await guest.getByRole("button", { name: "Keep this account" }).click();
   const form = guest.getByRole("form", { name: "Keep this account" });
+  const wide = guest.viewportSize();
+  await guest.setViewportSize({ width: 390, height: 844 });
+  const [box, button] = [await form.boundingBox(), await guest.locator(".top-bar button").last().boundingBox()];
+  expect(box?.height).toBeLessThan(400);
+  expect(box?.y).toBeGreaterThan((button?.y ?? 0) + (button?.height ?? 0));
+  if (wide !== null) await guest.setViewportSize(wide);
   await form.getByLabel("E-mail").fill("gil@example.com");
   await form.getByLabel("Password").fill("password1");
   await form.getByRole("button", { name: "Save" }).click();
