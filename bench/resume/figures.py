@@ -118,7 +118,7 @@ def _sessions(
             one = storms[-1]
             say(
                 f"{one.count} together: {one.per_s:,.0f}/s, {one.cpu_ms_each:.2f} ms of CPU each,"
-                f" {one.refused} refused, {one.lost} lost, {one.missing} missing"
+                f" {one.refused} refused, {one.lost.total()} lost, {one.missing} missing"
             )
     fleet.close()
 

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -23,8 +24,10 @@ _RATE: Final = 0.2
 _AT_ONCE: Final = 50
 _TRIES: Final = 3
 _OPENED_AT_ONCE: Final = 250
-_STORM_S: Final = 90.0
-"""Devices that are not back after this time are counted as missing."""
+_STANDSTILL_S: Final = 90.0
+"""If no device came back for this time, those that are not back are counted as missing. It is longer than the longest
+delay between two attempts, with the handshake."""
+_CATCH_UP_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Storm:
 
     `before_ms` and `answers_ms` are the ages of the tokens of other devices' answers, before the storm and during it.
     `cpu_ms_each` and `database_ms_each` are without what those answers take. `lost` sockets ended without a refusal,
-    `missing` devices did not come back in time, and those `not_resumed` got a new session.
+    counted by their reason. `missing` devices did not come back, and those `not_resumed` got a new session.
     """
 
     count: int
@@ -42,7 +45,7 @@ class Storm:
     database_ms_each: float
     busy: float
     refused: int
-    lost: int
+    lost: Counter[str]
     missing: int
     not_resumed: int
     ready_ms: list[float]
@@ -119,6 +122,8 @@ def storm(target: Target, devices: Sequence[Device], runners: Load, *, answers: 
     They run in another process, which ends with their sockets; `runners` stream in this one, also for
     `before_s` seconds before.
     """
+    # Nobody read the runners since the storm before. What has arrived meanwhile is old, and not by the server's fault.
+    runners.run(_CATCH_UP_S)
     runners.measures_age = True
     runners.reset()
     cpu, database = target.cpu_s(), target.database_cpu_s()
@@ -179,17 +184,27 @@ def _storm(there: Connection, host: str, port: int, devices: list[Device], answe
     try:
         began = time.monotonic()
         fleet.connect(devices)
-        fleet.run_until(lambda: all(device.ready_ns for device in devices), _STORM_S)
+        _run_to_standstill(fleet, devices, lambda device: bool(device.ready_ns))
         lasted_s = time.monotonic() - began
         if answers:
-            fleet.run_until(lambda: all(device.first_ns for device in devices if device.ready_ns), _STORM_S)
-        told = devices, fleet.refused, fleet.lost.total(), lasted_s
+            _run_to_standstill(fleet, devices, lambda device: bool(device.first_ns))
+        told = devices, fleet.refused, fleet.lost, lasted_s
     except RuntimeError as error:
         told = str(error)
     there.send(told)
     there.recv()
     fleet.close()
     os._exit(0)
+
+
+def _run_to_standstill(fleet: Fleet, devices: Sequence[Device], holds: Callable[[Device], bool]) -> None:
+    """Read until `holds` for every device, however long it takes, or the number of devices stands still."""
+    most, since = -1, time.monotonic()
+    while most < len(devices) and time.monotonic() - since < _STANDSTILL_S:
+        fleet.run(0.05)
+        count = sum(map(holds, devices))
+        if count > most:
+            most, since = count, time.monotonic()
 
 
 def resumes(fleet: Fleet, devices: Sequence[Device], *, count: int, tokens: int = 60, rate: float = 40.0) -> Resumes:

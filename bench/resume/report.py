@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -75,6 +76,14 @@ def _storms(figures: Figures) -> Iterator[str]:
         "and during",
     )
     yield from table(heads, rows)
+    if reasons := _lost(figures.idle_storms + figures.answer_storms):
+        yield "Lost: " + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()) + "."
+        yield ""
+
+
+def _lost(storms: Sequence[Storm]) -> Counter[str]:
+    """Sockets that ended without a refusal, by their reason."""
+    return sum((one.lost for one in storms), Counter[str]())
 
 
 def _storm(name: str, storms: Sequence[Storm]) -> Sequence[str]:
@@ -91,7 +100,7 @@ def _storm(name: str, storms: Sequence[Storm]) -> Sequence[str]:
         f"{middle([spread(one.ready_ms)[1] for one in storms]):,.0f}",
         f"{middle([spread(one.first_ms)[1] for one in storms]):,.0f}" if storms[0].first_ms else "",
         f"{middle([one.refused for one in storms]):,.0f}",
-        f"{sum(one.lost for one in storms):,}",
+        f"{_lost(storms).total():,}",
         f"{sum(one.missing for one in storms):,}",
         f"{sum(one.not_resumed for one in storms):,}",
         f"{middle([percentile(one.before_ms, 99) for one in storms]):.1f}",

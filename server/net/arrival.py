@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,18 +40,17 @@ class Arrival:
             return None
         return await read_proxy_header(stream)
 
-    @contextmanager
-    def counted(self, stream: trio.SocketStream, client: tuple[str, int] | None) -> Iterator[None]:
-        """Count the connection for its client during the block. Raises `TooManyConnections`, and `OSError`.
+    def counted(self, stream: trio.SocketStream, client: tuple[str, int] | None) -> AbstractContextManager[None]:
+        """Count the connection for its client from now to the end of the block.
+
+        Raises `TooManyConnections`, and `OSError`.
 
         `client`: what `client_of` returned. A trusted proxy's own connections are not counted, because they carry
         requests of many clients.
         """
         if self.is_proxied(stream, client):
-            yield
-            return
-        with self.connections.open(str(stream.socket.getpeername()[0]) if client is None else client[0]):
-            yield
+            return nullcontext()
+        return self.connections.open(str(stream.socket.getpeername()[0]) if client is None else client[0])
 
     def is_proxied(self, stream: trio.SocketStream, client: tuple[str, int] | None) -> bool:
         """Whether a header of each request says who the client is. Raises `OSError` if the peer is gone."""

@@ -172,12 +172,16 @@ class DeviceGate:
 
         `take`: no other process has its session.
         """
+        user_id = hello.user.user_id
         try:
-            with self._users.open(hello.user.user_id, hello.device_id):
-                return await self._serve_counted(hello, socket, take=take)
+            with self._users.open(user_id, hello.device_id):
+                view = await self._opened_view(hello, socket, take=take)
+                # The device's description of itself is not kept while the socket is open.
+                del hello
+                return None if view is None else await self._serve_view(socket, view)
         except HandshakeFailed as failed:
             if failed.code in _OVER_A_LIMIT:
-                await self._slow_down(hello.user.user_id)
+                await self._slow_down(user_id)
             raise
 
     async def _slow_down(self, user_id: UUID) -> None:
@@ -190,33 +194,32 @@ class DeviceGate:
                 finally:
                     self._handshakes.discard(waiting)
 
-    async def _serve_counted(self, hello: Hello, socket: DeviceSocket, *, take: bool) -> int | None:
+    async def _opened_view(self, hello: Hello, socket: DeviceSocket, *, take: bool) -> SocketView | None:
+        """A view that is attached to the device's session. None if another process served the socket."""
         with urgent():
             await self._check_other_servers(hello)
             attached = await self._attach_or_hand_over(hello, socket, take=take)
         if attached is None:
             return None
         view, session = attached
-        described = {"client": hello.client.name, "platform": hello.client.platform}
-        self._views.add(view)
         for ended in self._ended.since(hello.checked_at, hello.user):
             view.end_access(ended)
-        # The device's description of itself is not kept while the socket is open.
-        del hello, attached
+        if self._draining:
+            session.drain()
+        # For the logs of this task and of those that it starts.
+        structlog.contextvars.bind_contextvars(session_id=str(session.session_id), user_id=str(session.user_id))
+        _log_opened(hello, socket)
+        return view
+
+    async def _serve_view(self, socket: DeviceSocket, view: SocketView) -> int:
+        self._views.add(view)
         self._metrics.session_opened()
         try:
-            if self._draining:
-                session.drain()
-            session_id, user_id = str(session.session_id), str(session.user_id)
-            with (
-                structlog.contextvars.bound_contextvars(session_id=session_id, user_id=user_id),
-                self._holding_key(session.user_id),
-            ):
-                log.info("session_opened", peer=socket.peer, **described)
-                del described
+            with self._holding_key(view.user_id):
                 code = await (_run_handed(socket, view) if isinstance(socket, HandedSocket) else view.run())
                 log.info("session_closed", code=int(code))
         finally:
+            structlog.contextvars.unbind_contextvars("session_id", "user_id")
             self._views.discard(view)
             self._metrics.session_closed()
         return code
@@ -323,6 +326,11 @@ async def _run_handed(socket: HandedSocket, view: SocketView) -> int:
         code = await view.run()
         nursery.cancel_scope.cancel()
     return code
+
+
+def _log_opened(hello: Hello, socket: DeviceSocket) -> None:
+    # A separate function: structlog looks at the frame of its caller, and a waiting task would keep that frame.
+    log.info("session_opened", peer=socket.peer, client=hello.client.name, platform=hello.client.platform)
 
 
 def _close_reason(text: str) -> str:

@@ -68,19 +68,17 @@ async def serve_device_sockets(
     listeners = await open_listeners(host, port, shared=shared)
     address = listeners[0].socket.getsockname()
     async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
+        opening = arrival or Arrival()
 
-        async def serve(stream: trio.SocketStream) -> None:
+        # Not a coroutine function, which would take 300 bytes for each open socket.
+        def serve(stream: trio.SocketStream) -> Awaitable[None]:
             # `child_tasks` includes this task.
             if len(sockets.child_tasks) > max_sockets:
                 logged.log(log.warning, "too_many_sockets", "", limit=max_sockets)
-                await trio.aclose_forcefully(stream)
-                return
-            opening = arrival or Arrival()
-            try:
-                await _serve_counted(handler, max_message_bytes, origin_allowed, limit, on_refused, opening, stream)
-            except TooManyConnections as error:
-                logged.log(log.warning, "too_many_connections", "", reason=str(error))
-                await trio.aclose_forcefully(stream)
+                return _refuse(stream)
+            return _serve_counted(
+                handler, max_message_bytes, origin_allowed, limit, on_refused, opening, logged, stream
+            )
 
         await nursery.start(partial(trio.serve_listeners, serve, listeners, handler_nursery=sockets))
         task_status.started((address[0], address[1]))
@@ -93,9 +91,10 @@ async def _serve_counted(
     handshakes: HandshakeLimit,
     on_refused: Callable[[], None],
     arrival: Arrival,
+    logged: LogRate,
     accepted: trio.SocketStream,
 ) -> None:
-    """Serve the connection, unless its address has too many: then raise `TooManyConnections`."""
+    """Serve the connection, unless its address has too many."""
     try:
         client = await arrival.client_of(accepted)
         with arrival.counted(accepted, client):
@@ -104,8 +103,15 @@ async def _serve_counted(
             await _serve_connection(
                 handler, max_message_bytes, origin_allowed, handshakes, on_refused, arrival, accepted, client
             )
+    except TooManyConnections as error:
+        logged.log(log.warning, "too_many_connections", "", reason=str(error))
+        await trio.aclose_forcefully(accepted)
     except (ProxyHeaderInvalid, OSError):
         await trio.aclose_forcefully(accepted)
+
+
+async def _refuse(stream: trio.SocketStream) -> None:
+    await trio.aclose_forcefully(stream)
 
 
 async def _handle_proxied(handler: SocketHandler, connections: ConnectionLimit, socket: DeviceSocket) -> None:

@@ -76,10 +76,13 @@ class SocketView:
         self._rate = InboundRate(limits.frames_per_s, limits.frames_burst)
         self._heartbeat = Heartbeat(socket, limits.heartbeat_s)
         self._session: Session | None = None
-        self._written = trio.Event()
+        self._written = False
+        self._awaits_writer: trio.Event | None = None  # made when it is needed: idle sockets do without
         self._closing: tuple[int, str] | None = None
         self._lost = False
-        # Cancels every task of the socket except the writer and the pings.
+        # Ends the reading of frames.
+        self._reading: trio.CancelScope | None = None
+        # For other tasks of the socket, while it does not close.
         self._nursery: trio.Nursery | None = None
         self._watching = False
 
@@ -87,6 +90,11 @@ class SocketView:
         return f"<SocketView of {self._session}, closing={self._closing}>"
 
     # ---- as its session sees it -------------------------------------------------------------------------------------
+
+    @property
+    def user_id(self) -> UUID:
+        """The user whose session it shows."""
+        return self._expiry.user.user_id
 
     @property
     def unsent(self) -> bool:
@@ -116,8 +124,8 @@ class SocketView:
     def close(self, code: int, reason: str) -> None:
         """Close the socket with `code`. Only the first call counts. The session goes on."""
         self._closing = self._closing or (code, reason)
-        if self._nursery is not None:
-            self._nursery.cancel_scope.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
 
     def end_access(self, ended: EndedAccess) -> None:
         """Close the socket with 4501 if its access has ended."""
@@ -164,22 +172,21 @@ class SocketView:
         return code
 
     async def _run_tasks(self, session: Session) -> None:
-        async with trio.open_nursery() as outer:
-            outer.start_soon(self._write, session)
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                if self._closing is not None:
-                    nursery.cancel_scope.cancel()
-                if session.outbox.full_since is not None:
-                    self.filled()
-                # Pings run in the outer nursery: a cancelled send would break the socket before its close frame.
-                await self._read(session, nursery, pings=outer)
+        # One nursery and one cancel scope: an idle session would take over 1 KB for each further one.
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write, session)
+            self._nursery = nursery
+            if session.outbox.full_since is not None:
+                self.filled()
+            # A close ends the reading only: a cancelled ping would break the socket before its close frame.
+            await self._read(session, nursery)
             self._nursery = None
-            if not self._lost:
+            if not self._lost and not self._written:
                 session.outbox.finish(self)
+                self._awaits_writer = trio.Event()
                 with trio.move_on_after(_FLUSH_TIMEOUT_S):
-                    await self._written.wait()
-            outer.cancel_scope.cancel()
+                    await self._awaits_writer.wait()
+            nursery.cancel_scope.cancel()
 
     async def _write(self, session: Session) -> None:
         try:
@@ -187,7 +194,9 @@ class SocketView:
         except SocketClosed as closed:
             self._closed(closed)
         finally:
-            self._written.set()
+            self._written = True
+            if self._awaits_writer is not None:
+                self._awaits_writer.set()
 
     def _closed(self, closed: SocketClosed) -> None:
         self._lost = True
@@ -209,10 +218,10 @@ class SocketView:
 
     # ---- frames in --------------------------------------------------------------------------------------------------
 
-    async def _read(self, session: Session, nursery: trio.Nursery, pings: trio.Nursery) -> None:
-        while not nursery.cancel_scope.cancel_called:
+    async def _read(self, session: Session, nursery: trio.Nursery) -> None:
+        while self._closing is None:
             text: str | None = None
-            with trio.move_on_at(next_due(self._heartbeat, self._expiry)):
+            with trio.move_on_at(next_due(self._heartbeat, self._expiry)) as self._reading:
                 try:
                     text = await self._socket.receive()
                 except SocketClosed as closed:
@@ -220,10 +229,12 @@ class SocketView:
                     return
             if text is not None:
                 self._heartbeat.heard()
-            keep_time(self, self._heartbeat, self._expiry, pings)  # also when the peer never stops sending
+            keep_time(self, self._heartbeat, self._expiry, nursery)  # also when the peer never stops sending
             if text is not None:
                 self._take(session, text)
-                await self._rest(len(text))
+                if self._closing is None:
+                    with trio.CancelScope() as self._reading:
+                        await self._rest(len(text))
 
     async def _rest(self, size: int) -> None:
         """Read no more until the bytes that the user sends are within their rate. No frame is lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +17,18 @@ from bench.stream.measures import Paced
 from bench.stream.targets import TESSERA, Places, model_server
 from memory.keys import new_master_key
 
+LOST = Counter({"the server failed; the fault is logged": 2, "ECONNRESET": 1})
+
 
 def made_up(*, per_s: float, last_ms: float) -> Figures:
     """Figures in which 1,000 devices connect at `per_s` a second and a resume takes `last_ms`."""
     figures = Figures()
     figures.memory = {(answers, cut): 20.0 * 1024 for answers in (False, True) for cut in (False, True)}
     waits = [1.0, 2.0, 900.0]
-    figures.idle_storms = [Storm(1000, 1000 / per_s, 0.8, 0.1, 0.9, 7, 3, 0, 0, waits, [], [1.0, 2.0], [1.0, 4.0])]
-    figures.answer_storms = [Storm(1000, 1000 / per_s, 1.9, 0.1, 0.9, 7, 3, 1, 1, waits, waits, [1.0, 2.0], [1.0, 4.0])]
+    figures.idle_storms = [Storm(1000, 1000 / per_s, 0.8, 0.1, 0.9, 7, LOST, 0, 0, waits, [], [1.0, 2.0], [1.0, 4.0])]
+    figures.answer_storms = [
+        Storm(1000, 1000 / per_s, 1.9, 0.1, 0.9, 7, LOST, 1, 1, waits, waits, [1.0, 2.0], [1.0, 4.0])
+    ]
     figures.resumes = Resumes([1.0], [1.0], [1.5], [last_ms], 1.5)
     figures.tokens = {
         name: [Paced(100, cpu_us, 0.1, 200.0, 900.0, 110.0, 1.0, 1 << 26)]
@@ -45,6 +50,7 @@ def test_the_report_says_what_is_met(per_s: float, last_ms: float, met: bool) ->
     assert "| memory of an idle session, KB | 20.00 | ≤ 30.00 | met |" in report
     assert "1,536 bytes were sent for each KB of missed text" in report
     assert f"| idle | 1,000 | {per_s:,.0f} | 0.80 | 0.10 | 2 | 900 |  | 7 | 3 | 0 | 0 | 2.0 | 4.0 |" in report
+    assert "Lost: 4 the server failed; the fault is logged, 2 ECONNRESET." in report
 
 
 def test_a_run_without_its_peer_says_so() -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import gc
+import json
+import struct
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, _GeneratorContextManager
 from functools import partial
+from urllib.parse import urlsplit
 
 import trio
 import trio.testing
@@ -14,8 +19,10 @@ from server.net.origins import AllowedOrigins
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.listener import serve_device_sockets
 from server.sockets.websocket import DEVICE_PATH
-from tests.server.memory_server import memory_server
+from streaming.wire import WsDeviceHello
+from tests.server.memory_server import hello, memory_server
 from tests.server.scripted_model import text_block
+from tests.server.tessera import open_tessera
 
 
 async def test_an_idle_session_has_two_tasks_and_has_them_again_after_a_request() -> None:
@@ -32,6 +39,57 @@ async def test_an_idle_session_has_two_tasks_and_has_them_again_after_a_request(
             await socket.hear_until("stream_end")
             await trio.testing.wait_all_tasks_blocked()
             assert trio.lowlevel.current_statistics().tasks_living == idle
+
+
+async def test_an_idle_session_keeps_no_hello_and_no_generator(database: str) -> None:
+    kinds = (WsDeviceHello, _GeneratorContextManager)
+    async with open_tessera(database) as server, AsyncExitStack() as sockets:
+        account = await server.account()
+        await sockets.enter_async_context(await ready_device(server.ws_url, account.access_token))
+        before = await numbers(kinds)
+        for _ in range(4):
+            await sockets.enter_async_context(await ready_device(server.ws_url, account.access_token))
+        kept = [after - had for after, had in zip(await numbers(kinds), before, strict=True)]
+    assert kept == [0, 0]
+
+
+async def numbers(kinds: Sequence[type]) -> list[int]:
+    """How many objects of each kind stay: the fewest of several looks, because the server has other work meanwhile."""
+    looks = []
+    for _ in range(5):
+        await trio.testing.wait_all_tasks_blocked()
+        gc.unfreeze()
+        gc.collect()
+        things = gc.get_objects()
+        looks.append([sum(type(thing) is kind for thing in things) for kind in kinds])
+        await trio.sleep(0.02)
+    return [min(look) for look in zip(*looks, strict=True)]
+
+
+async def ready_device(url: str, token: str) -> trio.SocketStream:
+    """An open device socket. The client keeps nothing but the TCP stream, so that it does not count."""
+    address = urlsplit(url)
+    assert address.hostname is not None
+    assert address.port is not None
+    stream = await trio.open_tcp_stream(address.hostname, address.port)
+    await stream.send_all(
+        f"GET {DEVICE_PATH} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    await heard(stream, b"\r\n\r\n")
+    text = json.dumps(hello(token)).encode()
+    # A masked text frame whose mask is zero.
+    await stream.send_all(struct.pack("!BBH4x", 0x81, 0x80 | 126, len(text)) + text)
+    await heard(stream, b'"device_ready"')
+    return stream
+
+
+async def heard(stream: trio.SocketStream, wanted: bytes) -> None:
+    data = b""
+    while wanted not in data:
+        received = await stream.receive_some()
+        assert received
+        data += received
 
 
 async def test_an_open_socket_keeps_nothing_of_its_handshake(nursery: trio.Nursery) -> None:
