@@ -152,7 +152,7 @@ it("asks a second question in a popup with the first one in mind", async () => {
   const [first, second] = sent().slice(before);
   expect(first).toBeTruthy();
   expect(second).toBe(first);
-  // The server has both as one conversation, and answers the second with the first as its history.
+  // The server has both as one conversation, whose exchanges are the history of the next answer.
   const stored = await page.evaluate(async (id) => {
     const { accessToken } = JSON.parse(sessionStorage.getItem("tessera.account") ?? "{}");
     const headers = { Authorization: `Bearer ${accessToken}` };
