@@ -30,7 +30,7 @@ class Laptop:
         self._device_id = device_id or uuid4()
 
     def started(self) -> PersistentDevice:
-        """The application, started with what its journal has on the disk."""
+        """The application, started with the journal on the disk."""
         return PersistentDevice(
             self._world.server.url("ws"),
             self._token,
