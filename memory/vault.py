@@ -149,6 +149,19 @@ class Vault:
             yield locked
 
     @asynccontextmanager
+    async def writing_with(
+        self, user_id: UUID, queue: Callable[[Connection], Awaitable[T]]
+    ) -> AsyncIterator[tuple[Connection, UserKey, T]]:
+        """Like `writing`, with the result of `queue`, which only queues statements.
+
+        They run after the lock is held, and take no round trip of their own.
+        """
+        async with scoped(self.pool, user_id) as connection:
+            cursor = await connection.execute(self.statements["user_key_exclusive"], {"user_id": user_id})
+            queued = await queue(connection)
+            yield connection, await self.unwrap(user_id, await cursor.fetchone()), queued
+
+    @asynccontextmanager
     async def _locked(self, user_id: UUID, lock: StatementName) -> AsyncIterator[tuple[Connection, UserKey]]:
         async with scoped(self.pool, user_id) as connection:
             cursor = await connection.execute(self.statements[lock], {"user_id": user_id})

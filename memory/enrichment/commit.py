@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Final
 from uuid import UUID
 
 from memory.enrichment.enriched import Enriched
@@ -19,6 +21,7 @@ from memory.tiers import (
     InvalidCoreValue,
     PreferenceChanged,
     ProactiveMemory,
+    SightedRows,
     Tombstones,
     TooManyPreferences,
     document_key,
@@ -26,9 +29,23 @@ from memory.tiers import (
     turns_in,
 )
 from memory.vault import IndexKind, Vault
-from sql.driver import Connection
+from sql.driver import Connection, Cursor
+from sql.statements import StatementName
 
 logger = logging.getLogger(__name__)
+
+_READS: Final[tuple[StatementName, ...]] = ("pending_claimed", "forgetting_state", "episodes_before")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """The reads that are queued together with the lock on the user's key."""
+
+    claimed: Cursor
+    state: Cursor
+    turns: Cursor
+    index: tuple[Cursor, Cursor]
+    habits: SightedRows
 
 
 class EnrichmentCommit:
@@ -60,10 +77,26 @@ class EnrichmentCommit:
         """
         # Once per user: the episodes that were stored before each was counted when it was enriched.
         earlier = () if counted else await self._proactive.facts(claim.user_id, self._mined_episodes, zone)
-        async with self._vault.writing(claim.user_id) as (connection, user_key):
-            done = await self._commit(connection, user_key, claim, enriched, unreadable)
-            facts = {fact.id: fact for fact in [*earlier, *(one.facts for one in done)]}
-            await self._proactive.count_in(connection, claim.user_id, user_key, list(facts.values()))
+        facts = list({fact.id: fact for fact in [*earlier, *(one.facts for one, _ in enriched)]}.values())
+        seen = await self._proactive.sighted(claim.user_key, facts)
+        user_id, statements = claim.user_id, self._vault.statements
+        values = {"user_id": user_id, "claim": claim.id, "ids": [one.episode.id for one, _ in enriched]}
+
+        async def queue(connection: Connection) -> _Reads:
+            claimed, state, turns = [await connection.execute(statements[name], values) for name in _READS]
+            index = await self._associative.segments.queue_kind(connection, user_id)
+            return _Reads(claimed, state, turns, index, await self._proactive.queue_rows(connection, user_id, seen))
+
+        async with self._vault.writing_with(user_id, queue) as (connection, user_key, reads):
+            tombstones = Tombstones.of(connection, self._vault, user_id, user_key, await reads.state.fetchone())
+            gone = await self._commit(connection, user_key, claim, enriched, unreadable, reads, tombstones)
+            counted_in, rows = seen, reads.habits
+            if user_key.key != seen.key or gone:
+                # The digests are those of a replaced key, or an episode is not to be counted.
+                kept = [fact for fact in facts if fact.id not in gone]
+                counted_in = await self._proactive.sighted(user_key, kept)
+                rows = await self._proactive.queue_rows(connection, user_id, counted_in)
+            await self._proactive.count_in(connection, user_id, user_key, counted_in, rows, tombstones)
 
     async def give_up(self, claim: Claim, id_: UUID) -> None:
         """Remove an episode from the queue without enriching it; it keeps the summary it was stored with."""
@@ -78,22 +111,18 @@ class EnrichmentCommit:
         claim: Claim,
         enriched: Sequence[tuple[Enriched, DocumentVectors | None]],
         unreadable: Collection[UUID],
-    ) -> list[Enriched]:
-        """Returns the episodes that were stored."""
+        reads: _Reads,
+        tombstones: Tombstones,
+    ) -> set[UUID]:
+        """Returns the ids of the episodes that were not stored."""
         user_id, statements = claim.user_id, self._vault.statements
         ids = [one.episode.id for one, _ in enriched]
-        values: dict[str, object] = {"user_id": user_id, "claim": claim.id, "ids": ids}
-        # One round trip. No other worker can claim these episodes until the transaction ends.
-        claimed = await connection.execute(statements["pending_claimed"], values)
-        state = await connection.execute(statements["forgetting_state"], values)
-        turns = await connection.execute(statements["episodes_before"], values)
-        queued = await self._associative.segments.queue_kind(connection, user_id)
-        held = {row[0] for row in await claimed.fetchall()}
-        tombstones = Tombstones.of(connection, self._vault, user_id, user_key, await state.fetchone())
-        before = turns_in(self._vault, user_key, await turns.fetchall())
-        index = await self._associative.segments.kind_of(connection, user_id, queued)
+        # No other worker can claim these episodes until the transaction ends.
+        held = {row[0] for row in await reads.claimed.fetchall()}
+        before = turns_in(self._vault, user_key, await reads.turns.fetchall())
+        index = await self._associative.segments.kind_of(connection, user_id, reads.index)
         forgotten = await self._forgotten(tombstones, [one for one, _ in enriched])
-        stored = []
+        stored = set()
         for one, vector in enriched:
             if one.episode.id not in held:
                 continue  # forgotten, erased, or claimed by another worker after the lease
@@ -102,12 +131,12 @@ class EnrichmentCommit:
                 continue
             await self._learn(connection, user_key, index, one, vector, before.get(one.episode.id))
             await self._describe(connection, user_id, user_key, one)
-            stored.append(one)
+            stored.add(one.episode.id)
         # An episode that can't be decrypted with a replaced key may be readable with the new one: its lease will end.
         hopeless = unreadable if user_key.key == claim.user_key.key else ()
         for id_ in held & {*ids, *hopeless}:
             await connection.execute(statements["pending_done"], {"user_id": user_id, "id": id_})
-        return stored
+        return {*ids} - stored
 
     async def _forgotten(self, tombstones: Tombstones, enriched: Sequence[Enriched]) -> set[UUID]:
         """The episodes that contain only statements that the person has had forgotten since. One round trip.

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from memory.crypto import Unreadable
 from memory.enrichment.queue import EPISODES, Claim, Queue
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
-from memory.tiers import CoreMemory, EpisodicMemory, Exchange, last_turn, previous_exchanges
+from memory.tiers import CoreMemory, EpisodicMemory, Exchange, exchanges_in, last_turn
 from memory.vault import Vault
 from person import remembered_locale, resolve_locale
-from sql.tenant import scoped
+from sql.driver import Connection, Cursor
+from sql.statements import StatementName
+
+_BESIDE: Final[tuple[StatementName, ...]] = ("core_all", "habits_state", "claimed_before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,18 @@ class EpisodeQueue:
 
     async def claim(self, user_id: UUID, limit: int) -> EpisodeClaim | None:
         """Claim the user's due episodes, at most `limit`; None if there are none. Raises like `Queue.claim`."""
-        claim = await self._queue.claim(user_id, limit)
+        cursors: list[Cursor] = []
+
+        async def beside(connection: Connection, claim_id: UUID) -> None:
+            values = {"user_id": user_id, "claim": claim_id}
+            cursors.extend([await connection.execute(self._vault.statements[name], values) for name in _BESIDE])
+
+        claim = await self._queue.claim(user_id, limit, beside)
         if claim is None:
             return None
-        key, ids = claim.user_key, list(claim.attempts)
-        async with scoped(self._vault.pool, user_id) as connection:
-            core = await connection.execute(self._vault.statements["core_all"], {"user_id": user_id})
-            state = await connection.execute(self._vault.statements["habits_state"], {"user_id": user_id})
-            before = await previous_exchanges(self._vault, connection, user_id, key, ids)
+        core, state, earlier = cursors
+        key = claim.user_key
+        before = exchanges_in(self._vault, key, await earlier.fetchall())
         zone = _zone(self._core.read(key, await core.fetchall()))
         episodes = [episode for row in claim.rows if (episode := self._read(key, row, before)) is not None]
         counted = await state.fetchone()

@@ -8,7 +8,7 @@ If the worker is killed, the lease ends and another worker claims the row.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,7 +19,7 @@ import trio
 from memory.keys import UserKey
 from memory.limits import delay_s
 from memory.vault import Vault
-from sql.driver import DatabaseUnavailable
+from sql.driver import Connection, DatabaseUnavailable
 from sql.pool import PoolTimeout
 from sql.statements import StatementName
 from sql.sweeps import swept_users
@@ -72,8 +72,12 @@ class Queue:
         """At most 50 users with due work, from a random one on. Raises the database's errors."""
         return await swept_users(self._vault.pool, self._vault.statements[self._statements.users], _USERS_AT_ONCE)
 
-    async def claim(self, user_id: UUID, limit: int) -> Claim | None:
-        """Claim the user's due work, at most `limit` rows; None if there is none.
+    async def claim(
+        self, user_id: UUID, limit: int, beside: Callable[[Connection, UUID], Awaitable[None]] | None = None
+    ) -> Claim | None:
+        """Claim the user's due work, at most `limit` rows; None if there is none. One round trip.
+
+        `beside(connection, claim_id)` queues statements that run after the claim in its transaction.
 
         Raises like `Vault.key`; the rows are postponed then, without a limit on the attempts, because the operator has
         to repair the keys.
@@ -84,6 +88,8 @@ class Queue:
             # Read the key first. If it is replaced before the claim, it differs from the key at the commit.
             key_row = await connection.execute(self._vault.statements["user_key"], values)
             claimed = await connection.execute(self._vault.statements[self._statements.claim], values)
+            if beside is not None:
+                await beside(connection, claim_id)
         rows = await claimed.fetchall()
         if not rows:
             return None

@@ -80,6 +80,11 @@ FRENCH: Final = Language(
                 rf"{_ANSWER}(?: toujours)? (?:brièvement|de façon brève|de manière concise)",
                 fixed("answer_length", "short"),
             ),
+            (
+                r"(?:fais|faites|donne|donnez)(?:-moi)? (?:toujours|désormais) (?:des|de) réponses (?:courtes|brèves)",
+                fixed("answer_length", "short"),
+            ),
+            (r"mon fuseau horaire est ([\w/+:-]{2,40})", plain("time_zone")),
             (r"ma semaine commence (?:le )?(" + "|".join(_DAYS) + ")", named("week_start", _DAYS)),
             (r"tu peux me tutoyer|(?:on peut se tutoyer)|tutoie-moi|tutoyez-moi", fixed("tone", "informal")),
             (r"vouvoie-moi|vouvoyez-moi", fixed("tone", "formal")),

@@ -23,8 +23,8 @@ _TAIL: Final = (
     r"|aber .*|weil .*|übrigens|gerade|wieder|nicht mehr .*|als .*))*"
 )
 _SHORT: Final = r"(?:[\s,]+(?:bitte|jetzt|wieder|übrigens|sehr|ab jetzt|ab sofort|in Zukunft))*"
-_NOW: Final = r"(?: jetzt| nun| gerade| aktuell)?"
-_NO_THING: Final = words("das es dies diese dieser dich ihn sie euch uns montage dienstage meetings sowas so")
+_NOW: Final = r"(?: jetzt| nun| gerade| aktuell| seit(?: (?!nicht\b|kein)\w+){1,4}?)?"
+_NO_THING: Final = words("das es dies diese dieser dich ihn sie euch uns montage dienstage meetings sowas so nichts")
 _ALWAYS: Final = r"(?: bitte| immer| ab jetzt| ab sofort| in zukunft| künftig| wieder| nur)*"
 _LANGUAGE: Final = named("language", LANGUAGES)
 
@@ -68,6 +68,8 @@ GERMAN: Final = Language(
             (r"ich bin am (\d{1,2}[.\ue000]?\s?\w+(?: \d{4})?) geboren", plain("birthday")),
             (rf"ich bin allergisch gegen {THINGS}", each("allergy", "alle ", _NO_THING)),
             (r"ich habe eine (\w{2,30}?)-?allergie", each("allergy", "")),
+            (rf"ich bin gegen (?!.*\bnicht\b){THINGS} allergisch", each("allergy", "alle ", _NO_THING)),
+            (r"meine zeitzone ist ([\w/+:-]{2,40})", plain("time_zone")),
             (rf"ich bin nicht mehr allergisch gegen {THINGS}", each("allergy", "alle ", taken_back=True)),
             (rf"ich esse keine?n? {THINGS}", each("avoids", "", _NO_THING)),
             (rf"ich trinke keinen? {THINGS}", each("avoids", "", _NO_THING)),

@@ -74,6 +74,11 @@ SPANISH: Final = Language(
                 rf"{_ANSWER}(?: siempre)? (?:de forma breve|brevemente|de manera breve)|sé siempre breve",
                 fixed("answer_length", "short"),
             ),
+            (
+                r"(?:dame siempre|siempre dame) respuestas (?:cortas|breves)",
+                fixed("answer_length", "short"),
+            ),
+            (r"mi zona horaria es ([\w/+:-]{2,40})", plain("time_zone")),
             (r"mi semana empieza (?:el |los )?(" + "|".join(_DAYS) + ")", named("week_start", _DAYS)),
             (r"puedes tutearme|tutéame", fixed("tone", "informal")),
             (r"trátame de usted", fixed("tone", "formal")),

@@ -36,7 +36,7 @@ from memory.tiers.episodic import (
 )
 from memory.tiers.manifest import Manifest
 from memory.tiers.patterns import EpisodeFacts, fits
-from memory.tiers.proactive import PatternForgetting, ProactiveMemory, facts_of, pattern_values
+from memory.tiers.proactive import PatternForgetting, ProactiveMemory, SightedRows, facts_of, pattern_values
 from memory.tiers.titles import (
     MAX_TITLE_CHARS,
     ConversationTitles,
@@ -46,7 +46,7 @@ from memory.tiers.titles import (
     title_purpose,
 )
 from memory.tiers.tombstones import TOMBSTONES_KEPT, Tombstones, erase_tombstones
-from memory.tiers.turns import last_turn, previous_exchanges, previous_turns, turns_in, useful_previous_turn
+from memory.tiers.turns import exchanges_in, last_turn, previous_turns, turns_in, useful_previous_turn
 
 __all__ = [
     "MAX_TITLE_CHARS",
@@ -71,6 +71,7 @@ __all__ = [
     "PatternForgetting",
     "PreferenceChanged",
     "ProactiveMemory",
+    "SightedRows",
     "Tombstones",
     "TooManyPreferences",
     "clean_title",
@@ -79,6 +80,7 @@ __all__ = [
     "document_key",
     "erase_tombstones",
     "exchange_purpose",
+    "exchanges_in",
     "facts_of",
     "fits",
     "last_turn",
@@ -86,7 +88,6 @@ __all__ = [
     "normalised",
     "pattern_values",
     "preference_columns",
-    "previous_exchanges",
     "previous_turns",
     "seal_summary",
     "summarise",

@@ -166,8 +166,10 @@ class AssociativeMemory:
         *,
         merge: bool = False,
         index: IndexKind | None = None,
-    ) -> list[UUID]:
-        """Store documents in a transaction of `Vault.writing`; returns their ids in order.
+    ) -> Sequence[Cursor]:
+        """Store documents in a transaction of `Vault.writing`.
+
+        Each cursor has one row, with the id of its document. Reading it takes a round trip inside the transaction.
 
         `vectors` are those of `embed`; None: no vectors. Documents that are the same memory have the same id.
 
@@ -206,7 +208,7 @@ class AssociativeMemory:
             await trio.lowlevel.checkpoint()
         if sealed:
             await self.seal_in(connection, user_key, entries)
-        return [(await cursor.fetchall())[0][0] for cursor in cursors]
+        return cursors
 
     async def _index(self, connection: Connection, values: Mapping[str, object]) -> None:
         """Store the columns that PostgreSQL compares."""

@@ -60,14 +60,17 @@ def seen_in(episodes: Sequence[EpisodeFacts]) -> list[Pattern]:
 
     The confidence is 0 for a candidate that was seen on too few days.
     """
-    found: dict[str, Pattern] = {}
+    sightings: dict[str, dict[UUID, str]] = {}
+    newest: dict[str, tuple[str, str, datetime]] = {}
     for episode in sorted(episodes, key=lambda episode: (episode.at, episode.id)):
         for identity, text, source in [*_routines(episode), *_names(episode)]:
-            before = found[identity].sightings if identity in found else {}
-            sightings = {**before, episode.id: episode.at.date().isoformat()}
-            confidence = confidence_of(identity, sightings.values())
-            found[identity] = Pattern(identity, text, source, confidence, episode.at, sightings)
-    return [found[identity] for identity in sorted(found)]
+            sightings.setdefault(identity, {})[episode.id] = episode.at.date().isoformat()
+            newest[identity] = text, source, episode.at
+    found = []
+    for identity, on in sorted(sightings.items()):
+        text, source, at = newest[identity]
+        found.append(Pattern(identity, text, source, confidence_of(identity, on.values()), at, on))
+    return found
 
 
 def confidence_of(identity: str, days: Iterable[str]) -> float:

@@ -6,10 +6,11 @@ too few days has confidence 0. It is neither recalled nor exported.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any, Final
 from uuid import UUID
@@ -26,8 +27,12 @@ from memory.vault import Vault
 from person import zone_named
 from sql.driver import Connection, Cursor
 from sql.row_ids import new_row_id
+from sql.statements import StatementName
+
+logger = logging.getLogger(__name__)
 
 _PAGE: Final = 1000
+_THREADS: Final = 2
 _MAX_SIGHTINGS: Final = 200
 # A candidate that was seen on too few days to be a pattern has confidence 0, and is removed after this time.
 _CANDIDATE_KEEP_S: Final = 120 * 86_400.0
@@ -74,6 +79,24 @@ class PatternForgetting:
     manifest: Manifest
 
 
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """The patterns that were seen in `episodes`, by their digest under the user's key `key`."""
+
+    key: bytes = field(repr=False)
+    patterns: Mapping[bytes, Pattern]
+    episodes: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class SightedRows:
+    """Queued reads: the episodes that are still present, the stored patterns, and the manifest with what it lists."""
+
+    present: Cursor
+    patterns: Cursor
+    recalled: Cursor
+
+
 def facts_of(episode_id: UUID, exchange: Exchange, at: datetime, zone: tzinfo) -> EpisodeFacts:
     """The facts of one episode at its local time; `zone` is that of an exchange whose time zone was not stored."""
     local = at.astimezone(zone if exchange.time_zone is None else zone_named(exchange.time_zone))
@@ -86,6 +109,7 @@ class ProactiveMemory:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._episodic = EpisodicMemory(vault)
+        self._threads = trio.CapacityLimiter(_THREADS)
 
     async def facts(self, user_id: UUID, episodes: int, zone: tzinfo) -> list[EpisodeFacts]:
         """The facts of the newest `episodes` for mining, each at its local time. Unreadable episodes are skipped.
@@ -98,45 +122,70 @@ class ProactiveMemory:
             return await connection.execute(self._vault.statements["episodes_exchanges"], values)
 
         user_key, cursor = await self._vault.consistent(user_id, queue)
-        facts = []
+        exchanges = []
         for id_, token, at in await cursor.fetchall():
             with suppress(Unreadable):
-                exchange = self._episodic.read_exchange(user_key.cipher, id_, token)
-                facts.append(facts_of(id_, exchange, at, zone))
-            # Decrypting and searching 200 long messages would block every other task for tens of milliseconds.
+                exchanges.append((id_, self._episodic.read_exchange(user_key.cipher, id_, token), at, zone))
             await trio.lowlevel.checkpoint()
-        return facts
+        # Searching 200 long messages would block the event loop for tens of milliseconds.
+        return await trio.to_thread.run_sync(lambda: [facts_of(*one) for one in exchanges], limiter=self._threads)
+
+    async def sighted(self, user_key: UserKey, facts: Sequence[EpisodeFacts]) -> Sighted:
+        """What was seen in these episodes. Computed in a thread, because it may take tens of milliseconds."""
+
+        def compute() -> Sighted:
+            patterns = {_digest(user_key, pattern.identity): pattern for pattern in seen_in(facts)}
+            return Sighted(user_key.key, patterns, [fact.id for fact in facts])
+
+        return await trio.to_thread.run_sync(compute, limiter=self._threads)
+
+    async def queue_rows(self, connection: Connection, user_id: UUID, seen: Sighted) -> SightedRows:
+        """Queue the statements that read the rows for `count_in`."""
+        values = {"user_id": user_id, "ids": seen.episodes, "digests": list(seen.patterns)}
+        names: tuple[StatementName, ...] = ("episodes_present", "proactive_by_digests", "proactive_recalled")
+        present, patterns, recalled = [await connection.execute(self._vault.statements[name], values) for name in names]
+        return SightedRows(present, patterns, recalled)
 
     async def count_in(
-        self, connection: Connection, user_id: UUID, user_key: UserKey, facts: Sequence[EpisodeFacts]
+        self,
+        connection: Connection,
+        user_id: UUID,
+        user_key: UserKey,
+        seen: Sighted,
+        rows: SightedRows,
+        tombstones: Tombstones,
     ) -> None:
-        """Count what was seen in these episodes, in a transaction of `Vault.writing`. Deleted episodes don't count.
+        """Count what was seen, in a transaction of `Vault.writing`. Deleted episodes don't count.
 
-        Reads only the patterns that were seen in them. Counting an episode again changes nothing.
+        `rows` are those of `queue_rows` in this transaction. Counting an episode again changes nothing. Takes no round
+        trip, unless something was forgotten.
         """
-        statements = self._vault.statements
-        seen = {_digest(user_key, pattern.identity): pattern for pattern in seen_in(facts)}
-        if not seen:
+        if not seen.patterns:
             return
-        ids = {"user_id": user_id, "ids": [fact.id for fact in facts]}
-        of_episodes = await connection.execute(statements["episodes_present"], ids)
-        values = {"user_id": user_id, "digests": list(seen)}
-        of_patterns = await connection.execute(statements["proactive_by_digests"], values)
-        manifest = await self.manifest_in(connection, user_id, user_key)
-        tombstones = await Tombstones.read(connection, self._vault, user_id, user_key)
-        present = {row[0] for row in await of_episodes.fetchall()}
-        forgotten = tombstones.digests("pattern", [pattern.identity for pattern in seen.values()])
+        statements = self._vault.statements
+        present = {row[0] for row in await rows.present.fetchall()}
+        manifest = self._manifest_of(user_key, await rows.recalled.fetchall())
+        forgotten = tombstones.digests("pattern", [pattern.identity for pattern in seen.patterns.values()])
         found = await tombstones.contains(forgotten, FOREVER)
-        gone = {digest for digest, tombstone in zip(seen, forgotten, strict=False) if tombstone in found}
-        known: dict[bytes, Mapping[str, str]] = {}
-        for key, token in await of_patterns.fetchall():
-            with suppress(Unreadable):
-                recalled = manifest.has(bytes(key).hex())
-                known[bytes(key)] = self.unsealed(user_key, manifest, key, token, recalled=recalled).get("on", {})
-        for pattern_digest, pattern in seen.items():
-            if pattern_digest not in gone and present & pattern.sightings.keys():
-                row = _values(user_key, manifest, pattern, known.get(pattern_digest, {}), present)
-                await connection.execute(statements["proactive_upsert"], row | {"user_id": user_id, "id": new_row_id()})
+        gone = {digest for digest, tombstone in zip(seen.patterns, forgotten, strict=False) if tombstone in found}
+        stored = await rows.patterns.fetchall()
+
+        def counted() -> tuple[list[dict[str, object]], int]:
+            known, unreadable = _known(user_key, manifest, stored)
+            values = [
+                _values(user_key, manifest, pattern, known.get(pattern_digest, {}), present)
+                for pattern_digest, pattern in seen.patterns.items()
+                if pattern_digest not in gone and present & pattern.sightings.keys()
+            ]
+            return values, unreadable
+
+        # Decrypting and encrypting hundreds of patterns would block the event loop.
+        changed, unreadable = await trio.to_thread.run_sync(counted, limiter=self._threads)
+        for _ in range(unreadable):
+            self._vault.reported("proactive")
+        for values in changed:
+            await connection.execute(statements["proactive_upsert"], values | {"user_id": user_id, "id": new_row_id()})
+            await trio.lowlevel.checkpoint()
         await manifest.save_in(connection, self._vault, user_key)
         await connection.execute(
             statements["proactive_trim"], {"user_id": user_id, "before_s": time.time() - _CANDIDATE_KEEP_S}
@@ -216,7 +265,10 @@ class ProactiveMemory:
     async def manifest_in(self, connection: Connection, user_id: UUID, user_key: UserKey) -> Manifest:
         """The manifest of the patterns that are recalled, to be changed in a transaction of `Vault.writing`."""
         cursor = await connection.execute(self._vault.statements["proactive_recalled"], {"user_id": user_id})
-        rows = await cursor.fetchall()
+        return self._manifest_of(user_key, await cursor.fetchall())
+
+    def _manifest_of(self, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> Manifest:
+        """Like `manifest_in`, from the rows of the statement `proactive_recalled`."""
         manifest = Manifest.of(self._vault, user_key, "proactive", rows)
         if manifest.is_missing:
             readable = []
@@ -248,6 +300,25 @@ class ProactiveMemory:
 
 def _digest(user_key: UserKey, identity: str) -> bytes:
     return digest(user_key.digest_key, "pattern\0" + identity)
+
+
+def _known(
+    user_key: UserKey, manifest: Manifest, rows: Iterable[tuple[Any, ...]]
+) -> tuple[dict[bytes, Mapping[str, str]], int]:
+    """The days of each stored pattern, by its digest, and the number of patterns that can't be decrypted."""
+    known: dict[bytes, Mapping[str, str]] = {}
+    unreadable = 0
+    for stored, token in rows:
+        key = bytes(stored)
+        if manifest.has(key.hex()) and not manifest.accepts(key.hex(), token):
+            unreadable += 1
+            continue
+        try:
+            known[key] = user_key.cipher.unseal(pattern_purpose(key), token).get("on", {})
+        except Unreadable as error:
+            logger.warning("a row of proactive memory is skipped, because it can't be decrypted: %s", error)
+            unreadable += 1
+    return known, unreadable
 
 
 def _values(

@@ -23,25 +23,18 @@ async def previous_turns(
 
     One round trip, in a transaction of `sql.tenant.scoped`. Raises the database's errors.
     """
-    before = await previous_exchanges(vault, connection, user_id, user_key, episode_ids)
-    return {id_: last_turn(exchange) for id_, exchange in before.items()}
-
-
-async def previous_exchanges(
-    vault: Vault, connection: Connection, user_id: UUID, user_key: UserKey, episode_ids: Sequence[UUID]
-) -> dict[UUID, Exchange]:
-    """Like `previous_turns`, with the whole exchanges."""
     values = {"user_id": user_id, "ids": list(episode_ids)}
     cursor = await connection.execute(vault.statements["episodes_before"], values)
-    return _exchanges_in(vault, user_key, await cursor.fetchall())
+    return turns_in(vault, user_key, await cursor.fetchall())
 
 
 def turns_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> dict[UUID, str]:
     """Like `previous_turns`, from the rows of the statement `episodes_before`."""
-    return {id_: last_turn(exchange) for id_, exchange in _exchanges_in(vault, user_key, rows).items()}
+    return {id_: last_turn(exchange) for id_, exchange in exchanges_in(vault, user_key, rows).items()}
 
 
-def _exchanges_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> dict[UUID, Exchange]:
+def exchanges_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> dict[UUID, Exchange]:
+    """The exchange before each episode, from the rows of the statement `episodes_before`. Skips unreadable ones."""
     episodic = EpisodicMemory(vault)
     found = {}
     for episode_id, previous_id, token in rows:

@@ -30,6 +30,7 @@ StatementName = Literal[
     "changes_expire",
     "changes_last",
     "changes_trim",
+    "claimed_before",
     "conversation_episodes",
     "conversation_exchanges",
     "conversation_forgotten",

@@ -97,7 +97,8 @@ async def test_the_order_and_the_days_of_terms_tell_nothing(pool: Pool, database
         documents.append(Document(" ".join(words)))
     associative = AssociativeMemory(memories.vault, None)
     async with memories.vault.writing(ann) as (connection, key):
-        ids = await associative.put_in(connection, ann, key, documents, None)
+        cursors = await associative.put_in(connection, ann, key, documents, None)
+        ids = [(await cursor.fetchall())[0][0] for cursor in cursors]
     with psycopg.connect(database) as connection:
         rows: dict[UUID, list[bytes]] = {}
         for memory_id, term in connection.execute("SELECT memory_id, term FROM memory_terms ORDER BY ctid").fetchall():

@@ -13,7 +13,7 @@ import pytest
 from memory.preferences import Preference, accepted, preferences_in
 
 STATEMENTS = Path(__file__).parent / "statements"
-LANGUAGES = ("english", "german", "french", "spanish", "japanese", "unseen")
+LANGUAGES = ("english", "german", "french", "spanish", "japanese", "unseen", "unseen_2")
 FAMILIES = {"allergy_": "allergy", "avoids_": "avoids", "dislikes_": "dislikes", "likes_": "likes", "prefers_": "likes"}
 MIN_PRECISION, MIN_RECALL = 0.97, 0.7
 
