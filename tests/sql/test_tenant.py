@@ -101,11 +101,8 @@ async def remembered(memories: Memories) -> UUID:
             " VALUES (%s, 'other', 'sealed')",
             [user_id],
         )
-        await connection.execute(
-            "INSERT INTO memory_pending (user_id, episode_id) SELECT user_id, id FROM memory_episodic"
-            " WHERE user_id = %s ON CONFLICT DO NOTHING",
-            [user_id],
-        )
+        every = "INSERT INTO memory_pending SELECT user_id, id FROM memory_episodic WHERE user_id = %s"
+        await connection.execute(f"{every} ON CONFLICT DO NOTHING".encode(), [user_id])
         await connection.execute("UPDATE memory_pending SET claim = %s", [CLAIM])
         await connection.execute("UPDATE memory_unembedded SET claim = %s", [CLAIM])
         await connection.execute(

@@ -44,8 +44,8 @@ async def round_trips(pool: Pool, memories: Memories, ann: UUID) -> int:
         async with pool.connection() as connection:
             connection.pgconn.untrace()
         trace.seek(0)
-        # psycopg asks the server to answer only when results are waited for.
-        return sum(line.split("\t")[3].strip() == "Flush" for line in trace if line.count("\t") > 2)
+        # psycopg sends a Flush when it waits for results, and a Sync when it ends a transaction.
+        return sum(line.split("\t")[3].strip() in ("Flush", "Sync") for line in trace if line.count("\t") > 2)
 
 
 async def store(memories: Memories, ann: UUID, message: str) -> None:
