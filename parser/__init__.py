@@ -5,7 +5,17 @@ on the events. `parser.events` describes the events, `parser.blocks` the valid b
 """
 
 from parser.block_parser import BlockParser
-from parser.blocks import Block, BlockType, ChartBlock, ChartType, Entity, EntityRefBlock, TableBlock, TimelineBlock
+from parser.blocks import (
+    Block,
+    BlockType,
+    ChartBlock,
+    ChartType,
+    Entity,
+    EntityRefBlock,
+    TableBlock,
+    TimelineBlock,
+    TitledTable,
+)
 from parser.degradation import Unshown, data_text, degraded, degraded_text, readable
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, RejectReason, Repair, TextDelta
 from parser.limits import Limits
@@ -32,6 +42,7 @@ __all__ = [
     "TableBlock",
     "TextDelta",
     "TimelineBlock",
+    "TitledTable",
     "Unshown",
     "Written",
     "as_written",

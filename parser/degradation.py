@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from parser.blocks import BlockType, TableBlock
+from parser.blocks import BlockType, TitledTable
 from parser.lenient_reader import read_leniently
 from parser.prose import remarks
 from parser.repair import is_cut, repaired, written_numbers
@@ -37,7 +37,7 @@ class Unshown:
     title: str = ""
 
 
-def degraded(block_type: str | None, source: str, rest_unshown: str) -> TableBlock | str | Unshown:
+def degraded(block_type: str | None, source: str, rest_unshown: str) -> TitledTable | str | Unshown:
     """The table or the text that replaces the block with this `source`, which may be cut.
 
     `rest_unshown` is the sentence that ends the text of a cut block.
@@ -85,11 +85,15 @@ def _member(value: Any) -> str:
 
 def _text(block_type: str | None, members: Mapping[str, Any], rest: str) -> str | Unshown:
     shown = _TEXTS[block_type](members) if block_type in _TEXTS else None
-    title = members.get("title")
-    title = title.strip() if isinstance(title, str) else ""
+    title = _title(members)
     if shown is None:
         return Unshown(block_type if block_type in _KINDS else "part", title)
     return "\n".join(filter(None, (title, *remarks(members), shown))) + (f"\n{rest}" if rest else "")
+
+
+def _title(members: Mapping[str, Any]) -> str:
+    title = members.get("title")
+    return title.strip() if isinstance(title, str) else ""
 
 
 def _members(source: str, *, as_text: bool) -> Mapping[str, Any]:
@@ -123,17 +127,23 @@ def _rows(members: Mapping[str, Any], *names: str) -> Sequence[Any]:
     return next((rows for rows in found if isinstance(rows, list) and rows), ())
 
 
-def _chart(members: Mapping[str, Any]) -> TableBlock | None:
+def _chart(members: Mapping[str, Any]) -> TitledTable | None:
     points = _points(members)
-    headers = list(dict.fromkeys(key for point in points for key in point))
-    if not headers:
+    keys = list(dict.fromkeys(key for point in points for key in point))
+    if not keys:
         return None
+    labels = _series_labels(members)
+    headers = [labels.get(key, key) for key in keys]
+    if len(set(headers)) < len(headers):  # two columns must not have the same name
+        headers = keys
     try:
-        return TableBlock.model_validate(
+        return TitledTable.model_validate(
             {
                 "type": BlockType.TABLE,
+                "title": _title(members),
+                "note": "\n".join(remarks(members)),
                 "headers": headers,
-                "rows": [[_cell(point.get(header)) for header in headers] for point in points],
+                "rows": [[_cell(point.get(key)) for key in keys] for point in points],
             }
         )
     except ValidationError:
@@ -187,13 +197,18 @@ def _numbered(values: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     return ((str(number), value) for number, value in enumerate(values, 1))
 
 
-def _chart_text(members: Mapping[str, Any]) -> str | None:
+def _series_labels(members: Mapping[str, Any]) -> Mapping[str, str]:
+    """The label of each series that has one."""
     config = members.get("config")
-    labels = {
+    return {
         key: series["label"]
         for key, series in (config.items() if isinstance(config, dict) else ())
         if isinstance(series, dict) and isinstance(series.get("label"), str) and series["label"]
     }
+
+
+def _chart_text(members: Mapping[str, Any]) -> str | None:
+    labels = _series_labels(members)
     return _listed(_pairs({labels.get(key, key): value for key, value in point.items()}) for point in _points(members))
 
 

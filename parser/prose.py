@@ -23,6 +23,7 @@ from parser.vocabulary import (
 
 _DEEPEST = 8
 _INDENT = "  "
+_OWN = frozenset(("type", "title", "chartType", "entity"))  # members of blocks that are not remarks
 # Two words of letters; or a letter of a script in which words may have no spaces between them.
 _PROSE = re.compile(r"[^\W\d_]{2,}[,.;:!?]?\s+[^\W\d_]|[^\W\d_a-zA-Z][^\W\d_]")
 
@@ -78,8 +79,8 @@ def without_headings(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def remarks(members: Mapping[str, Any]) -> list[str]:
-    """The texts about a structured block as a whole: a note, a description, a subtitle."""
-    return list(filter(None, [beside({key: value for key, value in members.items() if key in REMARK_KEYS})]))
+    """The texts about a structured block as a whole, without its title: a note, a description, any other prose."""
+    return list(filter(None, [beside({key: value for key, value in members.items() if key not in _OWN})]))
 
 
 def beside(members: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from rich import box
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -74,6 +74,19 @@ def entity_rows(entity: str, items: Sequence[Item], style: Style) -> RenderableT
 
 
 def _table(data: Item, style: Style) -> RenderableType:
+    parts: list[RenderableType] = [_rows(data, style)]
+    if title := _written(data.get("title")):
+        parts.insert(0, Text(title, style="bold"))
+    if note := _written(data.get("note")):
+        parts.append(Text(note, style="dim"))
+    return Group(*parts)
+
+
+def _written(value: object) -> str:
+    return "\n".join(clean(line) for line in value.strip().splitlines()) if isinstance(value, str) else ""
+
+
+def _rows(data: Item, style: Style) -> RenderableType:
     table = _new_table(plain=style.plain)
     rows = [row for row in listed(data.get("rows")) if isinstance(row, list)]
     for number, heading in enumerate(listed(data.get("headers"))):

@@ -27,6 +27,7 @@ from parser.blocks.models import (
     EntityRefBlock,
     TableBlock,
     TimelineBlock,
+    TitledTable,
 )
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "TableFrom",
     "TimelineBlock",
     "TimelineFrom",
+    "TitledTable",
 ]

@@ -113,6 +113,13 @@ class TableBlock(_Block):
         return self
 
 
+class TitledTable(TableBlock):
+    """A table with a title above it and a note below it; both may be empty. It shows the data of a chart."""
+
+    title: str = ""
+    note: str = ""
+
+
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 

@@ -95,7 +95,7 @@ def _shown(block: WsStreamBlock, seen: set[tuple[str, str]]) -> dict[str, Any]:
     name = _ROWS[block.block_type]
     rows = data.get(name, [])
     fact: dict[str, Any] = {"showed": block.block_type}
-    fact |= {key: data[key] for key in ("title", "headers") if key in data}
+    fact |= {key: data[key] for key in ("title", "note", "headers") if key in data}
     fact[name] = rows[:_MAX_ITEMS]
     return fact | _more(len(rows))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 from uuid import UUID
 
-from parser import BlockParser, Repair, TableBlock, Unshown, degraded
+from parser import BlockParser, Repair, TitledTable, Unshown, degraded
 from parser.blocks import (
     BindReason,
     Block,
@@ -109,7 +109,7 @@ class HomeFormatter:
         """How many blocks were shown after a repair, by kind of repair."""
         self._unrecorded = 0  # rejected blocks beyond the first hundred
         self._settled = 0  # how many of the rejected blocks `degrade` has seen
-        self._replacements: list[TableBlock | str] = []
+        self._replacements: list[TitledTable | str] = []
         self._unshown: list[tuple[int, Unshown]] = []
         self._said: set[int] = set()  # blocks in whose place only a sentence says that they cannot be shown
 
@@ -228,7 +228,7 @@ class HomeFormatter:
                 if isinstance(replacement, str):
                     frames.append(self._text_frame(block.index, replacement))
                 else:
-                    data = replacement.model_dump(mode="json", exclude={"type"})
+                    data = replacement.model_dump(mode="json", exclude={"type"}, exclude_defaults=True)
                     frames.append(self._block_frame(block.index, replacement, data))
         return frames
 
@@ -253,7 +253,7 @@ class HomeFormatter:
         sentences = self._sentences()
         return [self._text_frame(index, blocks.sentence(sentences)) for index, blocks in unshown.items()]
 
-    def _degraded(self, block: RejectedBlock) -> TableBlock | str | Unshown:
+    def _degraded(self, block: RejectedBlock) -> TitledTable | str | Unshown:
         return degraded(block.block_type, block.source, self._sentences().say("answer.rest_unshown"))
 
     def _frames(self, events: Sequence[Event]) -> list[HomePart]:

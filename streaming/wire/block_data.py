@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from parser.blocks import ChartBlock, TableBlock, TimelineBlock
+from parser.blocks import ChartBlock, TimelineBlock, TitledTable
 
 Date = int | float | str
 """Epoch milliseconds or ISO 8601, as stored on the device."""
@@ -77,7 +77,7 @@ class CheckpointRefData(BaseModel):
 
 PARSED_BLOCKS: Mapping[str, type[BaseModel]] = {
     "ChartData": ChartBlock,
-    "TableData": TableBlock,
+    "TableData": TitledTable,
     "TimelineData": TimelineBlock,
 }
 """The parser's models, sent without `type`, which is the frame's `block_type`."""

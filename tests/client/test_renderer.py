@@ -115,6 +115,14 @@ def test_tables_have_their_headers_and_cells() -> None:
     assert "1.5" in text
 
 
+def test_a_table_has_its_title_above_and_its_note_below() -> None:
+    data = {"headers": ["Task"], "rows": [["a"]], "title": " Open \x1b[1m[red]", "note": "Without breaks.\nEstimated."}
+    lines = [line.strip() for line in draw("table", data).splitlines() if line.strip()]
+    assert lines[0] == "Open [1m[red]"
+    assert lines[-2:] == ["Without breaks.", "Estimated."]
+    assert draw("table", data | {"title": None, "note": "  "}) == draw("table", {"headers": ["Task"], "rows": [["a"]]})
+
+
 def test_timelines_are_sorted_by_date() -> None:
     points = [
         {"id": "2", "title": "Later", "date": at(24), "isApproved": False},

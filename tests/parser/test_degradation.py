@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from parser import TableBlock, Unshown, degraded
+from parser import TitledTable, Unshown, degraded
 from person import ENGLISH, Sentences
 from streaming.answer.block_data import unshown_sentence
 
@@ -120,10 +120,36 @@ CASES: list[tuple[str | None, str, Any]] = [
 @pytest.mark.parametrize(("kind", "source", "expected"), CASES)
 def test_degraded(kind: str | None, source: str, expected: Any) -> None:
     shown = degraded(kind, source, "The rest could not be shown.")
-    if isinstance(shown, TableBlock):
+    if isinstance(shown, TitledTable):
         assert (shown.headers, shown.rows) == expected
     else:
         assert (unshown_sentence(shown, 1, ENGLISH) if isinstance(shown, Unshown) else shown) == expected
+
+
+@pytest.mark.parametrize(
+    ("rest", "title", "note", "headers"),
+    [
+        ('"title":" Hours "', "Hours", "", ["s", "n"]),
+        (
+            '"title":"Hours","note":"Without breaks.","description":"By day"',
+            "Hours",
+            "Without breaks.\n\nBy day",
+            ["s", "n"],
+        ),
+        ('"Title":"Hours"', "Hours", "", ["s", "n"]),
+        ('"title":7,"subtitle":"Week 3"', "", "Week 3", ["s", "n"]),
+        ('"config":{"n":{"label":"Hours"},"s":{"label":""}}', "", "", ["s", "Hours"]),
+        ('"config":{"n":{"label":"s"}}', "", "", ["s", "n"]),  # a name that another column has
+        ('"title":"Hours",note:\'Estimated.\',}', "Hours", "Estimated.", ["s", "n"]),  # broken syntax
+    ],
+)
+def test_the_table_of_a_chart_keeps_its_title_note_and_labels(
+    rest: str, title: str, note: str, headers: list[str]
+) -> None:
+    source = '{"type":"chart","chartType":"hologram","data":[{"s":"a","n":3}],' + rest + "}"
+    shown = degraded("chart", source, "The rest could not be shown.")
+    assert isinstance(shown, TitledTable)
+    assert (shown.title, shown.note, shown.headers, shown.rows) == (title, note, headers, [["a", 3]])
 
 
 def test_one_sentence_counts_equal_blocks() -> None:

@@ -216,6 +216,19 @@ describe("tables", () => {
     expect(header.getAttribute("aria-sort")).toBe("none");
   });
 
+  it("shows the title above the table and the note below it", () => {
+    const titled = { ...data, title: "Hours <b>a day</b>", note: "Without breaks.\nEstimated." };
+    const { container, rerender } = render(<TableBlock data={titled} />);
+    const title = screen.getByText("Hours <b>a day</b>");
+    const note = container.querySelector(".tsr-table-note");
+    const table = screen.getByRole("table", { name: /^Hours <b>a day<\/b>/ });
+    expect(note?.textContent).toBe("Without breaks.\nEstimated.");
+    expect(title.compareDocumentPosition(table) & Node.DOCUMENT_POSITION_FOLLOWING).toBeTruthy();
+    expect(table.compareDocumentPosition(note as Node) & Node.DOCUMENT_POSITION_FOLLOWING).toBeTruthy();
+    rerender(<TableBlock data={{ ...data, title: 7, note: "  " }} />);
+    expect(container.querySelector(".tsr-table-title, .tsr-table-note")).toBeNull();
+  });
+
   it("is copied in its sort order", async () => {
     const user = userEvent.setup();
     render(<TableBlock data={data} />);

@@ -20,6 +20,7 @@ function SortableTable({ table }: { readonly table: Table }) {
   const direction = useDirection();
   const [sorting, setSorting] = useState<Sorting>();
   const caption = useId();
+  const title = useId();
   const rows = sorting === undefined ? table.rows : sortRows(table.rows, sorting, locale);
   const numeric = table.headers.map((_, column) => isNumeric(table.rows, column));
   const plain = table.headers.map((header, column) => {
@@ -31,9 +32,14 @@ function SortableTable({ table }: { readonly table: Table }) {
   const size = counted(wording, wording.rows, table.rows.length, locale);
   return (
     <div className="tsr-block" dir={direction}>
+      {table.title ? (
+        <div id={title} dir="auto" className="tsr-table-title">
+          {table.title}
+        </div>
+      ) : null}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable area must be reachable by keyboard */}
-      <section className="tsr-scroll" aria-labelledby={caption} tabIndex={0}>
-        <table className="tsr-table">
+      <section className="tsr-scroll" aria-labelledby={table.title ? `${title} ${caption}` : caption} tabIndex={0}>
+        <table className="tsr-table" aria-labelledby={table.title ? `${title} ${caption}` : caption}>
           <caption id={caption} className="tsr-hidden">
             {fill(wording.tableLabel, { rows: size })}
           </caption>
@@ -72,6 +78,11 @@ function SortableTable({ table }: { readonly table: Table }) {
           </tbody>
         </table>
       </section>
+      {table.note ? (
+        <p dir="auto" className="tsr-table-note tsr-muted">
+          {table.note}
+        </p>
+      ) : null}
       <div className="tsr-foot">
         <span className="tsr-muted">{size}</span>
         <CopyButton text={() => tableText({ headers: table.headers, rows }, timeZone)} />

@@ -7,6 +7,10 @@ export type Row = readonly Cell[];
 export interface Table {
   readonly headers: readonly string[];
   readonly rows: readonly Row[];
+  /** The title above the table; may be empty. */
+  readonly title: string;
+  /** The note below the table; may be empty. */
+  readonly note: string;
 }
 
 export interface Sorting {
@@ -17,13 +21,15 @@ export interface Sorting {
 /** Reads the data of a `table` block; undefined if it is invalid. Fills short rows; formats other cell values as JSON. */
 export function readTable(data: unknown): Table | undefined {
   if (!isObject(data)) return undefined;
-  const { headers, rows } = data;
+  const { headers, rows, title, note } = data;
   if (!Array.isArray(headers) || headers.length === 0 || !Array.isArray(rows) || !rows.every(Array.isArray)) {
     return undefined;
   }
   return {
     headers: headers.map(textOf),
     rows: rows.map((row: readonly unknown[]) => headers.map((_, column) => readCell(row[column]))),
+    title: typeof title === "string" ? title.trim() : "",
+    note: typeof note === "string" ? note.trim() : "",
   };
 }
 
@@ -62,7 +68,7 @@ export function isNumeric(rows: readonly Row[], column: number): boolean {
  * Formats the table as tab-separated text for a spreadsheet. Days are written as `2026-03-09`, and times as
  * `2026-03-09 14:30` in the person's zone, which a spreadsheet reads as dates.
  */
-export function tableText({ headers, rows }: Table, timeZone?: string): string {
+export function tableText({ headers, rows }: Pick<Table, "headers" | "rows">, timeZone?: string): string {
   return [headers, ...rows].map((row) => row.map((cell) => pasted(cell, timeZone)).join("\t")).join("\n");
 }
 

@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: d6de3053123baf2894a48f73cbe25e67eebf21e47e15432d1636e4f1805d8938
+// sha256 of that file: 59920199485c2501b7230b4be87f7e5f7eefa4d9b3f61e4a6657c86220d0e816
 
 /**
  * The shadcn/ui chart components of the client.
@@ -916,11 +916,13 @@ export interface WsError {
   mutation_id?: string;
 }
 /**
- * Every row is as long as `headers`.
+ * A table with a title above it and a note below it; both may be empty. It shows the data of a chart.
  */
 export interface TableData {
   headers: string[];
   rows: (string | number | boolean | null)[][];
+  title?: string;
+  note?: string;
 }
 /**
  * One bar of the Gantt chart. Other fields pass through.
