@@ -242,9 +242,8 @@ def test_what_nobody_put_right_is_degraded_and_never_left_out() -> None:
     table = shown[0]
     assert isinstance(table, WsStreamBlock)
     assert table.block_type == "table"
-    label = CHART["config"]["open"]["label"]
     rows = [["Mon", 3], ["Tue", 1.5]]
-    assert table.data == {"title": CHART["title"], "headers": ["day", label], "rows": rows}
+    assert table.data == {"title": CHART["title"], "headers": ["day", "Open"], "rows": rows}
     assert [frame.chunk for frame in shown[1:] if isinstance(frame, StreamText)] == [
         "- Ship (soon)",
         "A list of items could not be shown.",
