@@ -6,10 +6,10 @@ import pytest
 
 from agents.router import agent_by_words
 from agents.turn import Scope
-from demo.questions import OUTSIDE, QUESTIONS, Asked
 from demo.sentences import CANNOT, DISCLOSURE, HELP
 from streaming.chat import Message
 from tests.demo.demo_conversation import Talk, talk
+from tests.demo.questions import OUTSIDE, QUESTIONS, Asked
 from tests.demo.sample_items import sample_items
 
 DATA = sample_items()
