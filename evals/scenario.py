@@ -254,11 +254,6 @@ class Scenario(_Model):
         return self
 
     @property
-    def attack(self) -> bool:
-        """Whether the scenario has a text of an attacker."""
-        return self.inject is not None
-
-    @property
     def needs_own_person(self) -> bool:
         """Whether the trial needs a new account. Others share one, whose memory is erased after each trial."""
         person, device = self.person.memory, self.device

@@ -44,7 +44,6 @@ def _whole(atoms: Sequence[str]) -> str:
 
 HEAD = re.compile(_whole(_TYPE))
 """`{"type": "NAME"`: groups `type` and `quote`, the kind of quotes that the object uses."""
-HEAD_PREFIX = re.compile(_prefix(_TYPE))
 TEXT_HEAD = re.compile(_whole(_TYPE + _CONTENT))
 """`{"type": "NAME", "KEY": "`: also groups `key`, and `open`, the quote that opens the text."""
 TEXT_HEAD_PREFIX = re.compile(_prefix(_TYPE + _CONTENT))

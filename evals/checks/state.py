@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from evals.scenario import Goal, Item, Items, Scenario
 from streaming.wire import Entity
-
-Expected = Mapping[Entity, Mapping[str, Item | Literal["absent"]]]
 
 
 def equal(value: Any, expected: Any) -> bool:
