@@ -1,4 +1,4 @@
-"""Files of models: identified by their SHA-256, and downloaded with a progress bar so that a broken download goes on.
+"""Files of models: identified by their SHA-256, and downloaded with a progress bar; an interrupted download resumes.
 
 Only command lines download; everything here blocks its thread.
 """

@@ -1,4 +1,4 @@
-"""Downloads a file over HTTP. What has arrived is kept, so that a broken download goes on where it broke."""
+"""Downloads a file over HTTP. The received part is kept, so that an interrupted download resumes."""
 
 from __future__ import annotations
 

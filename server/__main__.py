@@ -108,7 +108,11 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "run the server until SIGTERM or Ctrl-C"),
         ("worker", run_worker, "run one of several workers; only `run` starts it"),
         ("check-config", _check_config, "validate the settings and print them without secrets"),
-        ("probe-model", _probe_model, "make five small calls to find out what the model's server obeys"),
+        (
+            "probe-model",
+            _probe_model,
+            "make five small calls to find out which fields the model's server obeys",
+        ),
         ("migrate", _migrate, "apply the migrations that the database lacks"),
         ("rollback", _rollback, "undo the latest migration"),
         ("distribute", _distribute, "distribute the tables over a Citus cluster, after the migrations"),
@@ -131,11 +135,11 @@ def _parser() -> argparse.ArgumentParser:
             "user", metavar="USER", nargs="?" if optional else None, help="the user's id or e-mail address"
         )
         subparser.set_defaults(run=of_user)
-    help_text = "print a code with which somebody may register once, within seven days"
+    help_text = "print a code that lets one person register, within seven days"
     invites = commands.add_parser("invite", help=help_text, description=help_text)
     invites.add_argument("email", metavar="EMAIL", nargs="?", help="the only e-mail address that may use the code")
     invites.set_defaults(run=invite)
-    help_text = "download a model to run on this machine into the state folder; a broken download goes on"
+    help_text = "download a model into the state folder, to run it on this machine; an interrupted download resumes"
     fetch = commands.add_parser("fetch-model", help=help_text, description=help_text)
     fetch.add_argument(
         "model",

@@ -180,9 +180,9 @@ class IdentityProvider:
         document = await self._get(self._terms.issuer.rstrip("/") + _DISCOVERY)
         url = document["jwks_uri"]
         if document["issuer"] != self._terms.issuer or not isinstance(url, str):
-            raise ValueError("the discovery document is another issuer's")
+            raise ValueError("the discovery document names another issuer, or has no URL of the keys")
         if urlsplit(url).scheme != urlsplit(self._terms.issuer).scheme:
-            raise ValueError("the keys are not at an address as safe as the issuer's")
+            raise ValueError("the URL of the keys must have the same scheme (http or https) as the issuer")
         return url
 
     async def _get(self, url: str) -> Any:

@@ -35,7 +35,7 @@ class AccountSettings(BaseModel):
         400,
         ge=30,
         le=3650,
-        description="days that a device is kept that does not connect; at least TESSERA_LOGIN_DAYS",
+        description="days after its last connection until a device is removed; at least TESSERA_LOGIN_DAYS",
     )
     registration: RegistrationMode = Field(
         "open", description="who may register: open (every person), invite (with a code of the command invite) or off"
@@ -60,7 +60,9 @@ class AccountSettings(BaseModel):
         description="audiences of accepted tokens, comma separated; required with TESSERA_OIDC_ISSUER",
     )
     oidc_subject_claim: str = Field(
-        "sub", min_length=1, description="claim of a token that names the user, and never changes, such as sub or oid"
+        "sub",
+        min_length=1,
+        description="claim of a token that identifies the user and never changes, such as sub or oid",
     )
     oidc_algorithms: list[str] = Field(
         default_factory=lambda: ["RS256", "ES256"],
@@ -101,5 +103,5 @@ class AccountSettings(BaseModel):
     def _algorithms_have_public_keys(cls, value: list[str]) -> list[str]:
         unknown = [name for name in value if name not in OIDC_ALGORITHMS]
         if unknown or not value:
-            raise ValueError(f"must be some of {', '.join(OIDC_ALGORITHMS)}")
+            raise ValueError(f"may only contain {', '.join(OIDC_ALGORITHMS)}")
         return value

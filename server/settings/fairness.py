@@ -58,7 +58,9 @@ class FairnessSettings(BaseModel):
         " process",
     )
     database_connections_per_user: int = Field(
-        3, ge=1, description="maximum number of pooled database connections that work for one user holds at a time"
+        3,
+        ge=1,
+        description="maximum number of pooled database connections that the work of one user uses at the same time",
     )
     database_connections_reserved: int = Field(
         2,
@@ -74,8 +76,8 @@ class FairnessSettings(BaseModel):
     )
     allowed_hosts: list[str] = Field(
         default_factory=list,
-        description="host names that REST requests may be sent to, comma separated; localhost and IP addresses always"
-        " may; unset: only these if TESSERA_HTTP_BIND is a loopback address, otherwise any",
+        description="host names that REST requests may name in the Host header, comma separated; localhost and IP"
+        " addresses are always accepted; unset: only these if TESSERA_HTTP_BIND is a loopback address, otherwise any",
     )
     metrics_token: SecretStr | None = Field(
         None, description="bearer token of GET /metrics; unset: every client that reaches the REST listener may read it"

@@ -12,8 +12,8 @@ class MemoryIndexSettings(BaseModel):
 
     memory_index: Literal["pgvector", "sealed"] = Field(
         "pgvector",
-        description="where memories are searched: pgvector, by PostgreSQL; sealed, in the server, which reads encrypted"
-        " segments. All servers of a database need the same value",
+        description="index that searches memories: pgvector (in PostgreSQL) or sealed (encrypted segments, searched by"
+        " the server); all servers of a database need the same value",
     )
     memory_index_bytes: int = Field(
         256 * 1024 * 1024,

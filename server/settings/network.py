@@ -27,7 +27,9 @@ class NetworkSettings(BaseModel):
         description="how TESSERA_TRUSTED_PROXIES name the client: x-forwarded-for, forwarded or proxy-protocol",
     )
     http2: bool = Field(
-        False, description="let REST clients speak HTTP/2, without TLS by its preface; false: only HTTP/1.1"
+        False,
+        description="accept HTTP/2 from REST clients; without TLS, they must use it from the first byte (prior"
+        " knowledge); false: only HTTP/1.1",
     )
     public_url: str | None = Field(
         None,

@@ -63,7 +63,7 @@ class Settings(FairnessSettings, AccountSettings, NetworkSettings, MemoryIndexSe
         description="folder of the built playground, read once at the start; unset: the one that the package contains",
     )
     state_dir: Path = Field(
-        Path(".state"), description="folder of the embedded database, the generated master key and the embedding model"
+        Path(".state"), description="folder of the embedded database, the generated master key and the embedding models"
     )
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL URL; unset: start an embedded PostgreSQL, which needs the extra `embedded`"
@@ -129,8 +129,8 @@ class Settings(FairnessSettings, AccountSettings, NetworkSettings, MemoryIndexSe
     model_connect_timeout_s: Seconds = Field(10, description="seconds to connect to the model; then the attempt fails")
     model_first_token_timeout_s: Seconds = Field(
         60,
-        description="seconds to the model's first token; other bytes start it again, up to four times; unset: 180 for a"
-        " self-hosted model",
+        description="seconds to the model's first token; other bytes restart this time, at most four times; unset: 180"
+        " for a self-hosted model",
     )
     model_idle_timeout_s: Seconds = Field(
         30, description="maximum number of seconds between two reads of a model stream; after that, the answer fails"
@@ -279,8 +279,8 @@ class Settings(FairnessSettings, AccountSettings, NetworkSettings, MemoryIndexSe
         5,
         ge=0,
         le=600,
-        description="seconds a model call waits for a place when its user has the share of TESSERA_MAX_MODEL_CALLS, or"
-        " all are taken; after that it is refused; 0: it does not wait",
+        description="seconds a model call waits while TESSERA_MAX_MODEL_CALLS calls run, or its user has their share of"
+        " them; after that, the call is refused; 0: refuse immediately",
     )
     max_tool_rounds: int = Field(
         6, ge=0, le=50, description="maximum number of model rounds with tools per request; 0: offer no tools"
@@ -293,7 +293,7 @@ class Settings(FairnessSettings, AccountSettings, NetworkSettings, MemoryIndexSe
     )
     resume_grace_s: Seconds = Field(
         120,
-        description="seconds that the requests of a device run on after its socket is lost; after that, they fail",
+        description="seconds that the requests of a device continue after its socket is lost; after that, they fail",
     )
     answer_keep_s: Seconds = Field(
         900, description="seconds that the answer of an ended request can be fetched, and replayed to its device"

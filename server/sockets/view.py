@@ -138,7 +138,7 @@ class SocketView:
         """Attach to the session of the device. Its first frame is `device_ready`. See `SessionHost.attach`."""
         hello, self._hello = self._hello, None
         if hello is None:
-            raise RuntimeError("a socket attaches once")
+            raise RuntimeError("this socket has been attached already; a socket attaches only once")
         self._session = await self._sessions.attach(
             self,
             hello.user.user_id,

@@ -73,8 +73,8 @@ class Metrics:
         )
         self._handovers = Counter(
             "tessera_handovers",
-            "Device sockets whose session another process had: it served them (served), ended its idle session (moved),"
-            " or did not answer (unreachable).",
+            "Device sockets whose session was in another process, by outcome: that process served the socket (served),"
+            " ended its idle session (moved), or did not answer (unreachable).",
             ["outcome"],
             registry=registry,
         )
@@ -111,7 +111,7 @@ class Metrics:
         )
         self._put_right = Counter(
             "tessera_blocks_put_right",
-            "Blocks of models that the parser put right without a model call, by kind of fault.",
+            "Repairs of models' blocks by the parser, without a model call, by kind of repair.",
             ["kind"],
             registry=registry,
         )
@@ -272,7 +272,7 @@ class Metrics:
         self._handshakes_refused.inc()
 
     def socket_handed_over(self, outcome: Literal["served", "moved", "unreachable"]) -> None:
-        """A device connected whose session another process had."""
+        """A device connected whose session was in another process."""
         self._handovers.labels(outcome).inc()
 
     def tool_called(self, tool: str, outcome: str, elapsed_s: float) -> None:
@@ -363,7 +363,7 @@ class Metrics:
         """Take the sessions without a socket and the size of all logs at each scrape. Called at most once."""
         self._watch(
             "tessera_sessions_detached",
-            "Device sessions whose socket is lost and whose requests run on until it is back or the grace time ends.",
+            "Device sessions whose socket is lost and whose requests continue until it is back or the grace time ends.",
             detached,
         )
         self._watch("tessera_request_log_bytes", "Bytes of answers in memory that a resume can replay.", log_bytes)

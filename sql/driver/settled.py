@@ -148,7 +148,7 @@ class SettledConnection(psycopg.AsyncConnection[Row]):
         finally:
             self._finishing -= 1
         if scope.cancelled_caught:
-            logger.warning("the server did not end a block within %s s: its connection is closed", timeout_s)
+            logger.warning("the end of a transaction or pipeline took over %s s: its connection is closed", timeout_s)
             self.discard()
             if otherwise is not None:
                 raise psycopg.OperationalError(otherwise)
