@@ -199,15 +199,21 @@ run-embedder: $(RUN_STAMP)
 	@test -e $(or $(TESSERA_STATE_DIR),.state)/models || echo "Memory: downloading the embedding model into the state folder"
 	@$(BIN)/python -m memory fetch-model --at-start || true
 
+# npm writes .package-lock.json last. If it is newer than the lock, and vitest is there, somebody ran `npm ci` with all packages.
 $(NPM_STAMP): client/package.json client/package-lock.json $(wildcard client/*/package.json)
 	@command -v npm >/dev/null || { echo "npm is missing. Install Node.js 20.19 or later." >&2; exit 1; }
-	@cd client && npm ci --no-progress
+	@{ test -d client/node_modules/vitest && test client/node_modules/.package-lock.json -nt client/package-lock.json; } \
+		|| { cd client && npm ci --no-progress; }
 	@touch $(NPM_STAMP) $(PAGE_NPM_STAMP)
 
+# An installation of all packages, which has vitest, is never replaced by one of fewer packages.
 $(PAGE_NPM_STAMP): client/package.json client/package-lock.json $(wildcard client/*/package.json)
 	@command -v npm >/dev/null || { echo "npm is missing. Install Node.js 20.19 or later." >&2; exit 1; }
-	@echo "Playground: installing the npm packages that it needs into client/node_modules"
-	@cd client && npm ci --workspace playground --omit=dev --no-progress --loglevel=error >/dev/null
+	@if test -d client/node_modules/vitest; then $(MAKE) --no-print-directory $(NPM_STAMP); \
+	else \
+		echo "Playground: installing the npm packages that it needs into client/node_modules"; \
+		cd client && npm ci --workspace playground --omit=dev --no-progress --loglevel=error >/dev/null; \
+	fi
 	@touch $(PAGE_NPM_STAMP)
 
 $(LLAMA_STAMP): $(STAMP)

@@ -361,6 +361,12 @@ it("is in the person's language, also from right to left", async () => {
     expect(await other.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
   }
   expect(await seriousFindings(other)).toEqual([]);
+  await other.getByRole("button", { name: "إضافة", exact: true }).click();
+  const labels = await other
+    .getByRole("form", { name: "جديد: مهمة" })
+    .locator("label, button, option")
+    .allTextContents();
+  expect(labels.join()).not.toMatch(/Title|Status|Due|Assignee|Project|Save|Cancel|todo|high/);
   await arabic.close();
 });
 

@@ -4,34 +4,33 @@ import type { Item } from "./items.js";
 /** A field of an item in a form. */
 export interface Field {
   readonly name: string;
-  readonly label: string;
   readonly kind: "text" | "long" | "choice" | "day" | "project" | "flag";
   readonly choices?: readonly string[];
 }
 
-const PROJECT: Field = { name: "projectId", label: "Project", kind: "project" };
+const PROJECT: Field = { name: "projectId", kind: "project" };
 const PRIORITIES = ["high", "medium", "low"];
 
 /** The fields that a person can edit, by entity. Other fields of an item are not changed. */
 export const FIELDS: Readonly<Record<Entity, readonly Field[]>> = {
   task: [
-    { name: "title", label: "Title", kind: "text" },
-    { name: "status", label: "Status", kind: "choice", choices: ["todo", "in_progress", "done"] },
-    { name: "priority", label: "Priority", kind: "choice", choices: PRIORITIES },
-    { name: "dueDate", label: "Due", kind: "day" },
-    { name: "assignee", label: "Assignee", kind: "text" },
+    { name: "title", kind: "text" },
+    { name: "status", kind: "choice", choices: ["todo", "in_progress", "done"] },
+    { name: "priority", kind: "choice", choices: PRIORITIES },
+    { name: "dueDate", kind: "day" },
+    { name: "assignee", kind: "text" },
     PROJECT,
   ],
   project: [
-    { name: "name", label: "Name", kind: "text" },
-    { name: "status", label: "Status", kind: "choice", choices: ["active", "on_hold", "completed"] },
-    { name: "clientId", label: "Client", kind: "text" },
+    { name: "name", kind: "text" },
+    { name: "status", kind: "choice", choices: ["active", "on_hold", "completed"] },
+    { name: "clientId", kind: "text" },
   ],
-  note: [{ name: "title", label: "Title", kind: "text" }, { name: "content", label: "Text", kind: "long" }, PROJECT],
+  note: [{ name: "title", kind: "text" }, { name: "content", kind: "long" }, PROJECT],
   checkpoint: [
-    { name: "title", label: "Title", kind: "text" },
-    { name: "date", label: "Date", kind: "day" },
-    { name: "isApproved", label: "Approved", kind: "flag" },
+    { name: "title", kind: "text" },
+    { name: "date", kind: "day" },
+    { name: "isApproved", kind: "flag" },
     PROJECT,
   ],
 };

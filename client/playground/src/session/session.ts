@@ -20,7 +20,7 @@ import {
 import { type Asked, type CardAnswer, Cards, finished, textOf } from "./cards.js";
 import { FrameLog } from "./frame-log.js";
 import { ListStore, Watched } from "./list-store.js";
-import { Threads } from "./threads.js";
+import { popupConversation, Threads } from "./threads.js";
 
 /** A notice for the person, such as a change on another device. `undo` reverts what it reports. */
 export interface Notice {
@@ -155,7 +155,7 @@ export class Session {
   popup(message: string, entity: Entity, item: Item, requestId?: string): void {
     // The questions about an item are one conversation, so that each knows those before it.
     const before = this.asked.snapshot.findLast(({ on }) => on?.entity === entity && on.item.id === item.id);
-    const conversationId = before?.conversation ?? crypto.randomUUID();
+    const conversationId = before?.conversation ?? popupConversation();
     const answer = this.tessera.popup(
       message,
       { type: entity, id: item.id },

@@ -8,6 +8,15 @@ import {
 import { type RestClient, sentence } from "./account.js";
 import { Watched } from "./list-store.js";
 
+const POPUP = "popup-";
+/** The most pages that are read to find a conversation that is not a popup's. */
+const MOST_PAGES = 5;
+
+/** The id of a new conversation of a popup. The list leaves out the conversations with such ids, on every device. */
+export function popupConversation(): string {
+  return `${POPUP}${crypto.randomUUID()}`;
+}
+
 /** The list of conversations as the server has it. `fault` is why it could not be read. */
 export interface ThreadList {
   readonly threads: readonly ConversationSummary[];
@@ -47,9 +56,9 @@ export class Threads extends Watched<ThreadList> {
     const { next } = this.snapshot;
     if (next === undefined) return;
     await this.#attempt(async () => {
-      const page = await this.api.conversations.list({ cursor: next });
+      const page = await this.#page(next);
       this.change(({ threads }) => ({
-        threads: [...threads, ...page.conversations.filter(({ id }) => !threads.some((known) => known.id === id))],
+        threads: [...threads, ...page.threads.filter(({ id }) => !threads.some((known) => known.id === id))],
         next: page.next,
         fault: "",
       }));
@@ -95,9 +104,20 @@ export class Threads extends Watched<ThreadList> {
 
   async #read(): Promise<void> {
     await this.#attempt(async () => {
-      const page = await this.api.conversations.list();
-      this.change(() => ({ threads: page.conversations, next: page.next, fault: "" }));
+      const page = await this.#page();
+      this.change(() => ({ threads: page.threads, next: page.next, fault: "" }));
     });
+  }
+
+  /** The next conversations, without those of popups. Reads on while a page has none. */
+  async #page(cursor?: string): Promise<Pick<ThreadList, "threads" | "next">> {
+    let next = cursor;
+    for (let pages = 1; ; pages += 1) {
+      const page = await this.api.conversations.list(next === undefined ? {} : { cursor: next });
+      const threads = page.conversations.filter(({ id }) => !id.startsWith(POPUP));
+      next = page.next;
+      if (threads.length > 0 || next === undefined || pages === MOST_PAGES) return { threads, next };
+    }
   }
 
   async #attempt(work: () => Promise<void>): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { type Entity, today } from "@tessera/client";
+import type { Wording } from "@tessera/react";
 import { useState } from "react";
 import { changes, FIELDS } from "../device/fields.js";
 import { ENTITIES, type Item, type ItemsByEntity, nameOf } from "../device/items.js";
@@ -13,6 +14,8 @@ import { Tabs, tabId } from "./Tabs.js";
 export interface DataPanelProps {
   readonly session: Session;
   readonly items: ItemsByEntity;
+  /** The names of fields and of their values. */
+  readonly wording: Wording;
   readonly onAsk: (entity: Entity, item: Item) => void;
 }
 
@@ -20,7 +23,7 @@ const NEW = "new";
 const EVERYTHING: Choice = { filter: "all", text: "", project: "" };
 
 /** The device's data. Changes made here are sent to the person's other devices. */
-export function DataPanel({ session, items, onAsk }: DataPanelProps) {
+export function DataPanel({ session, items, wording, onAsk }: DataPanelProps) {
   const words = useWords();
   const [entity, setEntity] = useState<Entity>("task");
   const [choice, setChoice] = useState(EVERYTHING);
@@ -130,6 +133,7 @@ export function DataPanel({ session, items, onAsk }: DataPanelProps) {
         {editing === NEW ? (
           <ItemForm
             entity={entity}
+            wording={wording}
             items={items}
             onSave={(form) => save(undefined, form)}
             onCancel={() => setEditing(undefined)}
@@ -142,6 +146,7 @@ export function DataPanel({ session, items, onAsk }: DataPanelProps) {
               {editing === item.id ? (
                 <ItemForm
                   entity={entity}
+                  wording={wording}
                   item={item}
                   items={items}
                   onSave={(form) => save(item, form)}

@@ -1,38 +1,46 @@
 import type { Entity } from "@tessera/client";
+import type { Wording } from "@tessera/react";
 import type { FormEvent } from "react";
 import { FIELDS, type Field, toControl } from "../device/fields.js";
 import { type Item, type ItemsByEntity, nameOf } from "../device/items.js";
+import { fill, useWords } from "../words/words.js";
 
 export interface ItemFormProps {
   readonly entity: Entity;
   /** Absent for a new item. */
   readonly item?: Item;
   readonly items: ItemsByEntity;
+  /** The names of the fields and of their values. */
+  readonly wording: Wording;
   readonly onSave: (form: FormData) => void;
   readonly onCancel: () => void;
 }
 
 /** A form for the fields of one item. */
-export function ItemForm({ entity, item, items, onSave, onCancel }: ItemFormProps) {
+export function ItemForm({ entity, item, items, wording, onSave, onCancel }: ItemFormProps) {
+  const words = useWords();
+  const title = item
+    ? fill(words.editItem, { name: nameOf(entity, item) })
+    : fill(words.newItem, { what: words.entity[entity] });
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     onSave(new FormData(event.currentTarget));
   };
   return (
-    <form className="item-form" aria-label={item ? `Edit ${nameOf(entity, item)}` : `New ${entity}`} onSubmit={submit}>
+    <form className="item-form" aria-label={title} onSubmit={submit}>
       {FIELDS[entity].map((field) => (
         // biome-ignore lint/a11y/noLabelWithoutControl: Control renders the labelled element
         <label key={field.name}>
-          {field.label}
-          <Control field={field} value={toControl(field, item)} projects={items.project} />
+          {wording.fields[field.name] ?? field.name}
+          <Control field={field} value={toControl(field, item)} projects={items.project} wording={wording} />
         </label>
       ))}
       <div className="buttons">
         <button type="submit" className="primary">
-          Save
+          {words.save}
         </button>
         <button type="button" onClick={onCancel}>
-          Cancel
+          {words.cancel}
         </button>
       </div>
     </form>
@@ -43,9 +51,10 @@ interface ControlProps {
   readonly field: Field;
   readonly value: string;
   readonly projects: readonly Item[];
+  readonly wording: Wording;
 }
 
-function Control({ field: { name, kind, choices = [] }, value, projects }: ControlProps) {
+function Control({ field: { name, kind, choices = [] }, value, projects, wording }: ControlProps) {
   switch (kind) {
     case "text":
       return <input name={name} defaultValue={value} autoComplete="off" />;
@@ -60,7 +69,7 @@ function Control({ field: { name, kind, choices = [] }, value, projects }: Contr
         <select name={name} defaultValue={value}>
           {[...new Set([...choices, value])].map((choice) => (
             <option key={choice} value={choice}>
-              {choice.replace("_", " ")}
+              {wording.values[choice] ?? choice.replace("_", " ")}
             </option>
           ))}
         </select>
@@ -68,7 +77,7 @@ function Control({ field: { name, kind, choices = [] }, value, projects }: Contr
     case "project":
       return (
         <select name={name} defaultValue={value}>
-          <option value="">none</option>
+          <option value="">{wording.none}</option>
           {projects.map((project) => (
             <option key={project.id} value={project.id}>
               {nameOf("project", project)}

@@ -35,7 +35,7 @@ export function SignIn({ ready, fault, words, onSignedIn }: SignInProps) {
   return (
     <main className="sign-in">
       <h1>
-        <img src="/assets/tessera.svg" alt="" width="28" height="28" /> Tessera playground
+        <img src="/assets/tessera.svg" alt="" width="28" height="28" /> Tessera
       </h1>
       <p className="muted">{words.intro}</p>
       <form onSubmit={submit}>

@@ -1,6 +1,6 @@
 import type { ConnectionState } from "@tessera/client";
 import type { Wording } from "@tessera/react";
-import { useCallback, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { forgetDevice, NEW_DEVICE } from "../session/account.js";
 import type { Session } from "../session/session.js";
 import { describe } from "../session/states.js";
@@ -24,9 +24,19 @@ interface TopBarProps {
 /** The connection state, the account and the actions of this device. */
 export function TopBar({ session, wording, onSignOut, sheet, onSheet, drawer, onDrawer }: TopBarProps) {
   const words = useWords();
+  const [menu, setMenu] = useState(false);
+  const [naming, setNaming] = useState(false);
   const { tessera } = session;
   const subscribe = useCallback((listener: () => void) => tessera.on("state", listener), [tessera]);
   const state = useSyncExternalStore(subscribe, () => tessera.state);
+  useEffect(() => {
+    if (!menu) return;
+    const close = ({ key }: KeyboardEvent) => {
+      if (key === "Escape") setMenu(false);
+    };
+    addEventListener("keydown", close);
+    return () => removeEventListener("keydown", close);
+  }, [menu]);
   const sheets = [
     ["threads", words.conversations],
     ["data", words.data],
@@ -56,19 +66,52 @@ export function TopBar({ session, wording, onSignOut, sheet, onSheet, drawer, on
           {title}
         </button>
       ))}
-      <button type="button" aria-expanded={drawer} onClick={() => onDrawer(!drawer)}>
-        {words.inspector}
+      <button
+        type="button"
+        className="menu-button"
+        aria-label={words.menu}
+        aria-expanded={menu}
+        onClick={() => setMenu(!menu)}
+      >
+        ⋯
       </button>
-      <AccountMenu session={session} onSignOut={onSignOut} />
+      {/* In a narrow window it is a panel that the button opens. */}
+      <div className="menu" data-open={menu}>
+        <button
+          type="button"
+          aria-expanded={drawer}
+          onClick={() => {
+            setMenu(false);
+            onDrawer(!drawer);
+          }}
+        >
+          {words.inspector}
+        </button>
+        <AccountMenu
+          session={session}
+          onSignOut={onSignOut}
+          naming={naming}
+          onNaming={(open) => {
+            setMenu(false);
+            setNaming(open);
+          }}
+        />
+      </div>
+      {naming ? <NameForm session={session} onClose={() => setNaming(false)} /> : null}
     </header>
   );
 }
 
+interface AccountMenuProps extends Pick<TopBarProps, "session" | "onSignOut"> {
+  /** Whether the form that names a guest account is open. */
+  readonly naming: boolean;
+  readonly onNaming: (open: boolean) => void;
+}
+
 /** The account, the theme, a second device and signing out. */
-function AccountMenu({ session, onSignOut }: Pick<TopBarProps, "session" | "onSignOut">) {
+function AccountMenu({ session, onSignOut, naming, onNaming }: AccountMenuProps) {
   const words = useWords();
   const [leaving, setLeaving] = useState(false);
-  const [naming, setNaming] = useState(false);
   const account = useSyncExternalStore(session.account.subscribe, () => session.account.snapshot);
   const { device, tessera } = session;
   const unsent = tessera.unsentChanges;
@@ -88,11 +131,10 @@ function AccountMenu({ session, onSignOut }: Pick<TopBarProps, "session" | "onSi
         {account.guest === true ? words.guest : account.email}
       </span>
       {account.guest === true ? (
-        <button type="button" aria-expanded={naming} onClick={() => setNaming(!naming)}>
+        <button type="button" aria-expanded={naming} onClick={() => onNaming(!naming)}>
           {words.keepAccount}
         </button>
       ) : null}
-      {naming ? <NameForm session={session} onClose={() => setNaming(false)} /> : null}
       {leaving ? (
         <span className="leaving" role="alert">
           {question}

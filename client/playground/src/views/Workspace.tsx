@@ -74,7 +74,7 @@ export function Workspace({ session, wording, onSignOut }: WorkspaceProps) {
         />
         <ThreadPanel session={session} onChoose={() => setSheet(undefined)} />
         <Conversation session={session} />
-        <DataPanel session={session} items={items} onAsk={open} />
+        <DataPanel session={session} items={items} wording={wording} onAsk={open} />
         {drawer ? <Drawer session={session} /> : null}
         {opened && item ? (
           <Popup

@@ -169,6 +169,8 @@ export const ar: Wording = {
     date: "التاريخ",
     assignee: "المسؤول",
     projectId: "المشروع",
+    clientId: "العميل",
+    isApproved: "معتمد",
   },
   notAValue: "قيمة غير صالحة: {field}.",
   timeLeft: "بقي {time}",

@@ -129,6 +129,8 @@ export const de: Wording = {
     date: "Datum",
     assignee: "Zuständig",
     projectId: "Projekt",
+    clientId: "Kunde",
+    isApproved: "Freigegeben",
   },
   notAValue: "{field} ist ungültig.",
   timeLeft: "noch {time}",

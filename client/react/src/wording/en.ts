@@ -115,6 +115,8 @@ export const en: Wording = {
     date: "Date",
     assignee: "Assignee",
     projectId: "Project",
+    clientId: "Client",
+    isApproved: "Approved",
   },
   notAValue: "{field} is not valid.",
   timeLeft: "{time} left",

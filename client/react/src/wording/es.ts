@@ -115,6 +115,8 @@ export const es: Wording = {
     date: "Fecha",
     assignee: "Responsable",
     projectId: "Proyecto",
+    clientId: "Cliente",
+    isApproved: "Aprobado",
   },
   notAValue: "{field} no es válido.",
   timeLeft: "quedan {time}",

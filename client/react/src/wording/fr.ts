@@ -125,6 +125,8 @@ export const fr: Wording = {
     date: "Date",
     assignee: "Responsable",
     projectId: "Projet",
+    clientId: "Client",
+    isApproved: "Approuvé",
   },
   notAValue: "{field} n’est pas valide.",
   timeLeft: "encore {time}",

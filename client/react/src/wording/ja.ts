@@ -120,6 +120,8 @@ export const ja: Wording = {
     date: "日付",
     assignee: "担当者",
     projectId: "プロジェクト",
+    clientId: "顧客",
+    isApproved: "承認済み",
   },
   notAValue: "{field}が正しくありません。",
   timeLeft: "残り{time}",

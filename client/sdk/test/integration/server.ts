@@ -39,6 +39,7 @@ export class RunningServer {
         TESSERA_STATE_DIR: this.state,
         TESSERA_DEMO_PACE_S: "0",
         TESSERA_MAX_SIGNUPS_PER_ADDRESS_HOUR: "1000",
+        TESSERA_TRUSTED_PROXIES: "127.0.0.1", // a test can say which network address it comes from
         ...this.#binds,
         ...this.settings,
       },
