@@ -1,4 +1,6 @@
 import "./charts-loaded.js";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { type AnswerSnapshot, newSnapshot, TesseraError, type TesseraErrorCode } from "@tessera/client";
 import { act, render, screen } from "@testing-library/react";
 import { beforeAll, describe, expect, it, vi } from "vitest";
@@ -15,6 +17,7 @@ import {
   fr,
   ja,
   TableBlock,
+  TextBlock,
   TimelineBlock,
   type Wording,
 } from "../src/index.js";
@@ -86,10 +89,27 @@ function everything(wording: Wording) {
 const ENGLISH =
   /Thinking|Answering|complete|Stopped|answer|server|[Cc]hart|Figures|\bnone\b|more|left out|Table,|rows?\b|Column\b|\byes\b|Copy|tasks?\b|No notes|due|late\b|progress|\bhigh\b|\bdone\b|suggested|Untitled|empty|Timeline,|today|loading|cannot|picture|Items|\bMar\b/;
 
+/** The rule of styles.css that draws the check mark, without its pseudo-element. */
+function markSelector(): string {
+  const css = readFileSync(resolve(import.meta.dirname, "../src/styles.css"), "utf8");
+  return /^(\.tsr-check\S+)::after \{/m.exec(css)?.[1] ?? "none";
+}
+
 describe.each([ar, de, es, fr, ja])("in $language", (wording) => {
   it("the components say nothing in English", () => {
     const { container } = everything(wording);
     expect(said(container).match(ENGLISH)).toBeNull();
+  });
+
+  it("a task that is done has its check mark", () => {
+    const { container } = render(
+      <BlockOptionsProvider wording={wording}>
+        <EntityBlock data={TASKS} />
+        <TextBlock text={"- [x] a\n- [ ] b"} />
+      </BlockOptionsProvider>,
+    );
+    const marks = [...container.querySelectorAll(".tsr-check")].map((mark) => mark.matches(markSelector()));
+    expect(marks).toEqual([false, true, true, false]);
   });
 });
 

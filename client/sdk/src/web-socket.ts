@@ -21,9 +21,14 @@ export function platformWebSocket(): WebSocketConstructor {
 
 /** The URL of a device socket. Throws if it is not a URL, or its scheme is not `ws` or `wss`. */
 export function checkedUrl(text: string): string {
-  const url = new URL(text);
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (cause) {
+    throw new TypeError("The URL of the device socket is not a URL. It must begin with ws:// or wss://.", { cause });
+  }
   if (url.protocol !== "ws:" && url.protocol !== "wss:") {
-    throw new TypeError("The URL of the device socket must begin with ws:// or wss://.");
+    throw new TypeError(`The URL of the device socket must begin with ws:// or wss://, not with ${url.protocol}//.`);
   }
   return url.href;
 }

@@ -39,7 +39,12 @@ export const EntityBlock = memo(function EntityBlock({ data, layout }: EntityBlo
         // biome-ignore lint/suspicious/noArrayIndexKey: two items may have the same id
         <li key={index} className="tsr-entity" data-entity={entity}>
           {entity === "task" ? (
-            <span className="tsr-check" role="img" aria-label={item.done ? wording.done : wording.notDone} />
+            <span
+              className="tsr-check"
+              role="img"
+              data-done={item.done}
+              aria-label={item.done ? wording.done : wording.notDone}
+            />
           ) : null}
           <span className="tsr-entity-body">
             <Title entity={entity} item={item} />

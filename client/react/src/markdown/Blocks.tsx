@@ -117,7 +117,7 @@ function ItemContent({ item }: { readonly item: Tokens.ListItem }) {
 /** The checkbox of a task list item. */
 function ReadOnlyCheck({ done }: { readonly done: boolean }) {
   const { wording } = useBlockOptions();
-  return <span role="img" className="tsr-check" aria-label={done ? wording.done : wording.notDone} />;
+  return <span role="img" className="tsr-check" data-done={done} aria-label={done ? wording.done : wording.notDone} />;
 }
 
 const ALIGNED = { center: "tsr-center", right: "tsr-number", left: undefined } as const;

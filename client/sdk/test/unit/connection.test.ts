@@ -120,7 +120,7 @@ describe("the handshake", () => {
   });
 
   test.each(["http://127.0.0.1/", "nowhere"])("the URL %s is rejected immediately", (url) => {
-    expect(() => server.connect({ url })).toThrow(TypeError);
+    expect(() => server.connect({ url })).toThrow("must begin with ws:// or wss://");
   });
 
   test("does not try again if the platform refuses to open the socket", async () => {
