@@ -1,4 +1,4 @@
-"""`python -m tests.parser.mutants`: break the parser in small ways; the tests must notice each.
+"""`python -m tests.parser.mutants [WORD...]`: break the parser in small ways; the tests must notice each.
 
 Every mutant is one replacement in a copy of the source, against which the quick tests run. Prints each with its fate
 and the count; exits 1 if one survives, or if a replacement no longer fits the source.
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -75,14 +76,27 @@ MUTANTS = (
     ("block_parser.py", "if self._mender.held or self._encoded is not None or", "if self._encoded is not None or"),
     ("block_parser.py", " or self._straight is not None:", ":"),
     ("block_parser.py", "if before:\n", "if False:\n"),
-    ("degradation.py", 'rows": [[point.get(header)', 'rows": [[point.get(headers[0])'),
+    ("degradation.py", "_cell(point.get(key))", "_cell(point.get(keys[0]))"),
     ("blocks/models.py", "if len(row) != width:", "if len(row) > width:"),
     ("blocks/models.py", "if not numbers:", "if False:"),
-    ("prose.py", "if key in MACHINE_KEYS:", "if False:"),
+    (
+        "prose.py",
+        "if key in MACHINE_KEYS:\n            continue\n        if key in TEXT_KEYS",
+        "if key in TEXT_KEYS",
+    ),
+    (
+        "prose.py",
+        "if key in MACHINE_KEYS:\n            continue\n        if key not in TEXT_KEYS",
+        "if key not in TEXT_KEYS",
+    ),
     ("prose.py", 'text = "" if _PROSE.search(value) else value.strip()', 'text = ""'),
     ("prose.py", "if key in TEXT_KEYS or key in REMARK_KEYS or", "if key in TEXT_KEYS or"),
     ("prose.py", "found = [value for key, value in members", "found = [value for key, value in {}"),
-    ("block_reader.py", "if not value.keys() <= _PLACES[model] and _beside(model, value):", "if False:"),
+    (
+        "block_reader.py",
+        'if not value.keys() <= _PLACES[model] and ("type" not in value or _beside(model, value)):',
+        "if False:",
+    ),
     ("block_reader.py", "if name in places and name not in members}", "if name in places}"),
     ("wrappers.py", "if isinstance(leaf, str) and _BRACKET.search(leaf))", "if isinstance(leaf, str))"),
     (
@@ -96,7 +110,7 @@ MUTANTS = (
     ("wrappers.py", "if any(key not in keys for key in written_keys(value)):", "if False:"),
     ("wrappers.py", "elif isinstance(item, str) and item.strip():", "elif False:"),
     ("prose.py", "if len(members) < len(pairs):", "if False:"),
-    ("held_objects.py", "if mended is not None and loses_text(mended, found):", "if False:"),
+    ("held_objects.py", "if mended is not None and loses_text(mended, found, source):", "if False:"),
     ("prose.py", ", parse_float=Written", ""),
     ("prose.py", "_lines(children, depth + 1 if text else depth)", "()"),
     ("prose.py", "others.append(", "(lambda _: None)("),
@@ -120,16 +134,21 @@ MUTANTS = (
     ("lenient_reader.py", "if len(self._open) > 1 or", "if"),
     ("lenient_reader.py", "(self._open[0].members is not None) is", "True or"),
     ("degradation.py", "if Decimal(repr(number)) != Decimal(digits)", "if False"),
-    ("degradation.py", '("", rest_unshown) if is_cut(source) else ()', "()"),
+    ("degradation.py", 'members, rest_unshown if is_cut(source) else ""', 'members, ""'),
     ("degradation.py", "read = read_leniently(source)", "read = None"),
 )
+
+
+def fits(source: str, before: str) -> bool:
+    """Whether the text that a mutant replaces is in the source exactly once."""
+    return source.count(before) == 1
 
 
 def killed(folder: Path, name: str, before: str, after: str) -> bool | None:
     """Whether the tests fail with the mutant; None if `before` is not in the file exactly once."""
     path = folder / "parser" / name
     source = path.read_text("utf-8")
-    if source.count(before) != 1:
+    if not fits(source, before):
         return None
     path.write_text(source.replace(before, after), "utf-8")
     try:
@@ -146,8 +165,9 @@ def killed(folder: Path, name: str, before: str, after: str) -> bool | None:
     return run.returncode != 0
 
 
-def main() -> int:
-    """Run every mutant; the exit code."""
+def main(words: Sequence[str]) -> int:
+    """Run every mutant, or those whose file or replaced text has one of the `words`; the exit code."""
+    chosen = [mutant for mutant in MUTANTS if not words or any(word in text for text in mutant[:2] for word in words)]
     fates: list[bool | None] = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -156,7 +176,7 @@ def main() -> int:
         (folder / "docs").mkdir()
         for name in ("pyproject.toml", "docs/parser.md"):
             shutil.copy(ROOT / name, folder / name)
-        for name, before, after in MUTANTS:
+        for name, before, after in chosen:
             fate = killed(folder, name, before, after)
             fates.append(fate)
             word = {True: "killed  ", False: "SURVIVED", None: "NO FIT  "}[fate]
@@ -166,4 +186,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

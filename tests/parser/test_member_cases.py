@@ -79,6 +79,11 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         '[{"type":"table","title":"Costs","headers":["a"],"rows":[["x"]],"note":"In EUR."},{"type":"text","text":"b"}]',
         [TABLE, "Costs\n\nIn EUR.", "b"],
     ),
+    "source of a table": (
+        '{"type":"table","headers":["a"],"rows":[["x"]],"source":"Eurostat"}',
+        [TABLE, "Eurostat"],
+    ),
+    "an object that closes over an array, before a text": ('{"type":"text","x":{"a":[1},"content":"hi"}', ["hi"]),
     "machine data of a table": (
         '{"type":"table","id":"a b","headers":["a"],"rows":[["x"]],"style":"very wide"}',
         [TABLE],

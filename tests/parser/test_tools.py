@@ -12,6 +12,7 @@ from parser import BlockReady, TimelineBlock
 from parser.__main__ import main
 from parser.recording import Chunk, Header, RecordingError, RecordingWriter, read_recording
 from parser.states import TRANSITIONS, Signal, State, diagram
+from tests.parser import mutants
 from tests.parser.feeding import parse
 
 ANSWER = 'Hi [{"type":"timeline","checkpoints":[]},{"type":"table","headers":["\ud83d'
@@ -20,6 +21,13 @@ ANSWER = 'Hi [{"type":"timeline","checkpoints":[]},{"type":"table","headers":["\
 def test_the_documentation_shows_the_table() -> None:
     page = Path(__file__).parents[2].joinpath("docs", "parser.md").read_text("utf-8")
     assert page.partition("```mermaid\n")[2].partition("```")[0] == diagram()
+
+
+@pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: f"{mutant[0]}: {mutant[1][:40]}")
+def test_every_mutant_fits_the_source(mutant: tuple[str, str, str]) -> None:
+    name, before, after = mutant
+    assert mutants.fits(mutants.ROOT.joinpath("parser", name).read_text("utf-8"), before)
+    assert before != after
 
 
 def test_every_state_is_in_the_table_and_can_be_reached() -> None:
