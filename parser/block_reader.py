@@ -20,12 +20,14 @@ from parser.blocks import (
     EntityRefBlock,
     TableBlock,
     TimelineBlock,
+    TitledBoundTable,
+    TitledTable,
 )
 from parser.coercions import coerced
 from parser.events import INVALID_NUMBER, Fault, RejectReason, Repair
 from parser.limits import Limits
 from parser.plain_json import plain_object
-from parser.prose import beside
+from parser.prose import beside, plain_title
 from parser.repair import is_cut, repaired
 from parser.vocabulary import CANONICAL, FIELDS, SIGNS, folded
 from parser.yajl import DECODE_ERRORS, Decoder
@@ -46,6 +48,12 @@ _PLACES: Mapping[type[Block], frozenset[str]] = {
     for model in (*_MODELS.values(), *_BOUND.values())
 }
 """The members that each model has a place for."""
+_TITLED: Mapping[type[Block], type[TitledTable | TitledBoundTable]] = {
+    TableBlock: TitledTable,
+    BoundTableBlock: TitledBoundTable,
+}
+_TITLE_KEYS = ("title", "heading", "headline", "header", "label", "caption", "name")
+_LONGEST_TITLE = 200
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -57,7 +65,7 @@ class ReadBlock:
     block: Block
     repairs: tuple[Repair, ...] = ()
     beside: str = ""
-    """The text for a person in members that the block has no place for: a note, the title of a table."""
+    """The text for a person in members that the block has no place for: a note, the title of a timeline."""
 
 
 def strict_block(kind: BlockType, source: str, limits: Limits) -> Block | None:
@@ -75,7 +83,7 @@ def strict_block(kind: BlockType, source: str, limits: Limits) -> Block | None:
     ):
         return None
     model = _MODELS[kind] if value.get("from") is None else _BOUND.get(kind, _MODELS[kind])
-    if not value.keys() <= _PLACES[model] and ("type" not in value or _beside(model, value)):
+    if not value.keys() <= _PLACES[model] and ("type" not in value or _beside(model, folded(value))):
         return None
     try:
         return model.model_validate(value)
@@ -126,7 +134,7 @@ def read_block(
             else:
                 read = _validated(kind, value)
                 if not isinstance(read, Fault):
-                    return ReadBlock(read, beside=_beside(type(read), value))
+                    return _with_beside(read, (), folded(value))
                 fault = read
     else:
         fault = Fault(RejectReason.UNFINISHED, "The answer ended inside the block.")
@@ -152,10 +160,27 @@ def _lenient(kind: BlockType, source: str, value: Any, fault: Fault, limits: Lim
         return over
     read = _validated(kind, members)
     if not isinstance(read, Fault):
-        return ReadBlock(read, tuple(dict.fromkeys(repairs)), _beside(type(read), {**value, "type": kind.value}))
+        return _with_beside(read, tuple(dict.fromkeys(repairs)), {**value, "type": kind.value})
     if fault.reason in (RejectReason.INVALID_FIELD, RejectReason.UNKNOWN_CHART_TYPE):
         return read
     return fault
+
+
+def _with_beside(block: Block, repairs: tuple[Repair, ...], members: Mapping[str, Any]) -> ReadBlock:
+    """The block with the texts of its other members: the title of a table as its title, all others beside it."""
+    titled = _TITLED.get(type(block))
+    key = None if titled is None else next((key for key in _TITLE_KEYS if _is_title(key, members.get(key))), None)
+    if titled is None or key is None:
+        return ReadBlock(block, repairs, _beside(type(block), members))
+    others = {name: value for name, value in members.items() if name != key}
+    title = plain_title(members[key])
+    whole = titled.model_validate({**block.model_dump(by_alias=True), "title": title})
+    return ReadBlock(whole, repairs, _beside(type(block), others))
+
+
+def _is_title(key: str, value: Any) -> bool:
+    """Whether the member is for the person and short enough for a title. A longer one is a text of its own."""
+    return isinstance(value, str) and len(value) <= _LONGEST_TITLE and bool(beside({key: value}))
 
 
 def too_deep(source: str, encoded: bytes, depth: int) -> bool:

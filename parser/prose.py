@@ -27,6 +27,8 @@ _OWN = frozenset(("type", "title", "chartType", "entity"))  # members of blocks 
 # Two words of letters; or a letter of a script in which words may have no spaces between them.
 _PROSE = re.compile(r"[^\W\d_]{2,}[,.;:!?]?\s+[^\W\d_]|[^\W\d_a-zA-Z][^\W\d_]")
 
+_MARKED = re.compile(r"\A(?:#{1,6} )?(?P<bold>\*\*|__|)(?P<title>.*?)(?P=bold)\Z")
+
 
 class Written(str):
     """A number with the digits that the model wrote."""
@@ -61,6 +63,12 @@ def _with_all_texts(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 def heading(text: str) -> str:
     """`text` as a Markdown heading, on one line."""
     return "## " + " ".join(text.split())
+
+
+def plain_title(text: str) -> str:
+    """`text` as a title on one line, without the Markdown of a heading or of bold text around it."""
+    line = " ".join(text.split())
+    return _MARKED.sub(r"\g<title>", line) or line
 
 
 def members_before(members: Mapping[str, Any]) -> str:

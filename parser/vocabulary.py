@@ -205,7 +205,7 @@ def known_key(quoted: str) -> bool:
 _ANY_CASE: Mapping[str, str] = MappingProxyType(
     {
         key.lower(): key
-        for keys in (FIELDS, HEADING_KEYS, _KNOWN_KEYS, *MEMBERS.values())  # the canonical names come last
+        for keys in (FIELDS, REMARK_KEYS, HEADING_KEYS, _KNOWN_KEYS, *MEMBERS.values())  # the canonical names come last
         for key in sorted(keys)
     }
 )

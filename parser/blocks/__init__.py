@@ -27,6 +27,7 @@ from parser.blocks.models import (
     EntityRefBlock,
     TableBlock,
     TimelineBlock,
+    TitledBoundTable,
     TitledTable,
 )
 
@@ -52,5 +53,6 @@ __all__ = [
     "TableFrom",
     "TimelineBlock",
     "TimelineFrom",
+    "TitledBoundTable",
     "TitledTable",
 ]

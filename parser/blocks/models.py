@@ -114,7 +114,10 @@ class TableBlock(_Block):
 
 
 class TitledTable(TableBlock):
-    """A table with a title above it and a note below it; both may be empty. It shows the data of a chart."""
+    """A table with a title above it and a note below it; both may be empty.
+
+    A table that the model wrote with a title, or the data of a chart that cannot be drawn.
+    """
 
     title: str = ""
     note: str = ""
@@ -166,6 +169,12 @@ class BoundTableBlock(_Block):
 
     type: Literal[BlockType.TABLE]
     source: Annotated[TableFrom, Field(alias="from")]
+
+
+class TitledBoundTable(BoundTableBlock):
+    """A value-bound table with a title above it."""
+
+    title: str
 
 
 class BoundTimelineBlock(_Block):

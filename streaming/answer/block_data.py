@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from parser import Unshown
-from parser.blocks import Block, BoundBlock, BoundChartBlock, BoundTableBlock, BoundTimelineBlock, EntityRefBlock
+from parser.blocks import (
+    Block,
+    BoundBlock,
+    BoundChartBlock,
+    BoundTableBlock,
+    BoundTimelineBlock,
+    EntityRefBlock,
+    TitledBoundTable,
+)
 from person import Sentences
 
 UNRESOLVED = "unresolved"
@@ -41,8 +49,13 @@ def block_data(block: Block, resolve: Resolve, bind: Bind) -> dict[str, Any] | U
                 return {"entity": entity.value, "items": items}
             return Unbound(UNRESOLVED, f"No tool of this conversation returned such a {entity.value}.")
         case BoundChartBlock() | BoundTableBlock() | BoundTimelineBlock():
-            return bind(block)
-    return block.model_dump(mode="json", exclude={"type"})
+            data = bind(block)
+            return (
+                {**data, "title": block.title}
+                if isinstance(block, TitledBoundTable) and isinstance(data, dict)
+                else data
+            )
+    return block.model_dump(mode="json", exclude={"type"}, exclude_defaults=True)
 
 
 @dataclass(frozen=True, slots=True)

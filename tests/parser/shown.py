@@ -30,7 +30,9 @@ def seen(source: str) -> list[Any]:
                     texts[index] = len(shown)
                     shown.append(text)
             case BlockReady(_, block):
-                shown.append(block.model_dump(mode="json", exclude_none=block.type is not BlockType.CHART))
+                shown.append(
+                    block.model_dump(mode="json", exclude_none=block.type is not BlockType.CHART, exclude_defaults=True)
+                )
     return shown
 
 

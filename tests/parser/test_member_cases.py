@@ -77,7 +77,7 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     # the other members of a structured block
     "title and note of a table": (
         '[{"type":"table","title":"Costs","headers":["a"],"rows":[["x"]],"note":"In EUR."},{"type":"text","text":"b"}]',
-        [TABLE, "Costs\n\nIn EUR.", "b"],
+        [TABLE | {"title": "Costs"}, "In EUR.", "b"],
     ),
     "source of a table": (
         '{"type":"table","headers":["a"],"rows":[["x"]],"source":"Eurostat"}',
@@ -90,9 +90,53 @@ CASES: dict[str, tuple[str, list[Any]]] = {
     ),
     "title of a table that needs a repair": (
         '{"type":"table","columns":["a"],"title":"Costs","rows":[["x"],]}',
-        [TABLE, "Costs"],
+        [TABLE | {"title": "Costs"}],
     ),
-    "title of a table without a type": ('{"title":"Costs","headers":["a"],"rows":[["x"]]}', [TABLE, "Costs"]),
+    "title of a table without a type": (
+        '{"title":"Costs","headers":["a"],"rows":[["x"]]}',
+        [TABLE | {"title": "Costs"}],
+    ),
+    "title of a table in Markdown": (
+        '{"type":"table","headers":["a"],"rows":[["x"]],"title":" ## **Costs**\\n a day"}',
+        [TABLE | {"title": "**Costs** a day"}],
+    ),
+    "bold title of a table": (
+        '{"type":"table","headers":["a"],"rows":[["x"]],"title":"### **Costs**"}',
+        [TABLE | {"title": "Costs"}],
+    ),
+    "caption instead of the title of a table": (
+        '{"type":"table","caption":"Costs","headers":["a"],"rows":[["x"]]}',
+        [TABLE | {"title": "Costs"}],
+    ),
+    "caption in addition to the title of a table": (
+        '{"type":"table","caption":"Per day.","title":"Costs","headers":["a"],"rows":[["x"]]}',
+        [TABLE | {"title": "Costs"}, "Per day."],
+    ),
+    "title and note of a table in other letter cases": (
+        '{"type":"table","Title":"Costs","NOTE":"Estimated","headers":["a"],"rows":[["x"]]}',
+        [TABLE | {"title": "Costs"}, "Estimated"],
+    ),
+    "a title of a table that is a number": (
+        '{"type":"table","title":2026,"headers":["a"],"rows":[["x"]]}',
+        [TABLE, "2026"],
+    ),
+    "a title of a table that is a paragraph": (
+        '{"type":"table","title":"' + "word " * 50 + '","headers":["a"],"rows":[["x"]]}',
+        [TABLE, "word " * 50],
+    ),
+    "an empty title of a table": ('{"type":"table","title":" ","headers":["a"],"rows":[["x"]]}', [TABLE]),
+    "a name of a table for the machine": (
+        '{"type":"table","name":"costs_1","columns":["a"],"rows":[["x"]]}',
+        [TABLE],
+    ),
+    "a name of a table for the person": (
+        '{"type":"table","name":"Costs a day","headers":["a"],"rows":[["x"]]}',
+        [TABLE | {"title": "Costs a day"}],
+    ),
+    "title of a value-bound table": (
+        '{"type":"table","title":"Open","from":{"entity":"task","columns":["title"]}}',
+        [{"type": "table", "source": {"entity": "task", "columns": ["title"]}, "title": "Open"}],
+    ),
     "description of a chart": (
         CHART_HEAD + '"description":"Per day.","data":[{"s":"a","n":3}],' + N + "}",
         [CHART, "Per day."],

@@ -1,5 +1,5 @@
 // Generated from docs/protocol/schema.json by `make schema`; not for editing.
-// sha256 of that file: 59920199485c2501b7230b4be87f7e5f7eefa4d9b3f61e4a6657c86220d0e816
+// sha256 of that file: 4c085cc6a617c60ba72e34c9afa1eca30fc0501de13bf2aeddb255c75c340394
 
 /**
  * The shadcn/ui chart components of the client.
@@ -916,7 +916,9 @@ export interface WsError {
   mutation_id?: string;
 }
 /**
- * A table with a title above it and a note below it; both may be empty. It shows the data of a chart.
+ * A table with a title above it and a note below it; both may be empty.
+ *
+ * A table that the model wrote with a title, or the data of a chart that cannot be drawn.
  */
 export interface TableData {
   headers: string[];
