@@ -167,7 +167,7 @@ def _lenient(kind: BlockType, source: str, value: Any, fault: Fault, limits: Lim
 
 
 def _with_beside(block: Block, repairs: tuple[Repair, ...], members: Mapping[str, Any]) -> ReadBlock:
-    """The block with the texts of its other members: the title of a table as its title, all others beside it."""
+    """The block with the texts of its other members: the title of a table as its title, then all others."""
     titled = _TITLED.get(type(block))
     key = None if titled is None else next((key for key in _TITLE_KEYS if _is_title(key, members.get(key))), None)
     if titled is None or key is None:
@@ -179,7 +179,7 @@ def _with_beside(block: Block, repairs: tuple[Repair, ...], members: Mapping[str
 
 
 def _is_title(key: str, value: Any) -> bool:
-    """Whether the member is for the person and short enough for a title. A longer one is a text of its own."""
+    """Whether the member is for the person and short enough for a title. A longer one is shown as text."""
     return isinstance(value, str) and len(value) <= _LONGEST_TITLE and bool(beside({key: value}))
 
 
