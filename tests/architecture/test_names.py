@@ -19,7 +19,7 @@ def gerunds(names: set[str]) -> set[str]:
 
 
 def test_modules_and_folders_are_nouns() -> None:
-    paths = [path.relative_to(ROOT) for path in python_files(*ARROWS, "bench")]
+    paths = [path.relative_to(ROOT) for path in python_files(*ARROWS, "bench", "tests")]
     assert not gerunds({part for path in paths for part in path.with_suffix("").parts})
 
 

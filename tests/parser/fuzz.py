@@ -16,7 +16,7 @@ from pathlib import Path
 
 from parser import Limits
 from tests.parser.corpus_files import answers
-from tests.parser.feeding import assert_orderly, parse, random_splits
+from tests.parser.feeds import assert_orderly, parse, random_splits
 from tests.parser.shared_data import JSON, rows
 
 CRASHES = Path(__file__).with_name("crashes")

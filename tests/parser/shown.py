@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from parser import BlockReady, BlockType, TextDelta
-from tests.parser.feeding import assert_same_however_cut
+from tests.parser.feeds import assert_same_however_cut
 
 CHART = {
     "type": "chart",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from parser import BlockOpened, BlockParser, BlockReady, BlockRejected, Event, RejectReason, TextDelta
-from tests.parser.feeding import assert_same_however_cut
+from tests.parser.feeds import assert_same_however_cut
 
 TABLE = '{"type":"table","headers":["a","b"],"rows":[["x}]",1],["y",2.5]]}'
 CHART = (

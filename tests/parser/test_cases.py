@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.parser.feeding import single_splits
+from tests.parser.feeds import single_splits
 from tests.parser.shown import CHART, CHART_HEAD, TABLE, TABLE_CELLS, N, seen, text
 
 SHARED = Path(os.environ.get("TESSERA_SHARED_CASES") or Path(__file__).parents[2].parent / "shared" / "cases")

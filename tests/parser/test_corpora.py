@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from parser import BlockReady, BlockRejected, Event, RejectReason, TextDelta, TimelineBlock
-from tests.parser.feeding import assert_same_however_cut, parse, random_splits
+from tests.parser.feeds import assert_same_however_cut, parse, random_splits
 from tests.parser.shared_data import JSON, needs_corpora, rows, suite_file
 
 pytestmark = needs_corpora

@@ -19,7 +19,7 @@ from parser import (
     RejectReason,
     TextDelta,
 )
-from tests.parser.feeding import assert_same_however_cut, parse
+from tests.parser.feeds import assert_same_however_cut, parse
 
 R = RejectReason
 LIMITS = Limits(block_bytes=300, depth=4, rows=2, columns=2, points=2, string_chars=11, lookahead_chars=20)

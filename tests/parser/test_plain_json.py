@@ -14,7 +14,7 @@ from parser import BlockParser, BlockReady, BlockType, Limits
 from parser.block_reader import ReadBlock, read_block, strict_block
 from parser.plain_json import plain_object
 from parser.yajl import Decoder
-from tests.parser.feeding import parse
+from tests.parser.feeds import parse
 
 PIECES = (
     *('"', "{", "}", "[", "]", ",", ":", " ", "\n", "\t", "\x0b", "\x0c", "\x00", "\x7f", "\\", "\\u", "\\n", "\\/"),

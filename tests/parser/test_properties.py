@@ -25,7 +25,7 @@ from parser import (
     TimelineBlock,
 )
 from tests.parser.documents import answers, characters, chunked, spoiled
-from tests.parser.feeding import assert_orderly, merged, parse
+from tests.parser.feeds import assert_orderly, merged, parse
 from tests.parser.test_corpora import without_surrogates
 
 MODELS: Mapping[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.parser.corpus_files import lines, plain
-from tests.parser.feeding import assert_same_however_cut, parse
+from tests.parser.feeds import assert_same_however_cut, parse
 from tests.parser.fuzz import CRASHES, check, seeds
 
 ANSWERS = lines()

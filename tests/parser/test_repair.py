@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from parser import BlockReady, BlockRejected, Repair
 from parser.repair import MOST_CHARACTERS, keeps_numbers, repaired
 from tests.parser.documents import spoiled
-from tests.parser.feeding import parse
+from tests.parser.feeds import parse
 
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 words = st.text("abc xyz-", min_size=1, max_size=6)

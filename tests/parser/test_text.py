@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from parser import BlockOpened, BlockParser, BlockReady, BlockRejected, TextDelta
 from tests.parser.documents import chunked
-from tests.parser.feeding import parse
+from tests.parser.feeds import parse
 
 # Words that can be distinguished wherever they come out.
 marks = st.integers(0, 10**6).map(lambda number: f"w{number:07}")

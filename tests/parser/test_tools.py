@@ -13,7 +13,7 @@ from parser.__main__ import main
 from parser.recording import Chunk, Header, RecordingError, RecordingWriter, read_recording
 from parser.states import TRANSITIONS, Signal, State, diagram
 from tests.parser import mutants
-from tests.parser.feeding import parse
+from tests.parser.feeds import parse
 
 ANSWER = 'Hi [{"type":"timeline","checkpoints":[]},{"type":"table","headers":["\ud83d'
 

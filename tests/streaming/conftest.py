@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from streaming.model.chat_model import ChatModel, HttpTransport, ModelConfig, open_http_client
 from tests.model_server import ModelServer, open_model_server
-from tests.streaming.asking import KEY, ModelFactory
+from tests.streaming.model_requests import KEY, ModelFactory
 
 
 @pytest.fixture

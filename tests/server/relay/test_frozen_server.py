@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from server.relay.messages import DeviceGoneMessage
 from server.relay.store import _BATCH
 from streaming.wire import CloseCode
-from tests.server.relay.test_giving_up import open_store, user
+from tests.server.relay.test_abandoned_calls import open_store, user
 from tests.server.tessera import open_tessera
 
 

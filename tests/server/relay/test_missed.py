@@ -16,7 +16,7 @@ from server.relay.messages import DeviceGoneMessage
 from server.relay.relay import HEARTBEAT_S, Relay
 from server.relay.store import _SLICES, MAX_WAITING, Taken
 from streaming.wire import WsServerMutation
-from tests.server.relay.test_giving_up import open_store, user
+from tests.server.relay.test_abandoned_calls import open_store, user
 from tests.server.tessera import open_tessera
 
 

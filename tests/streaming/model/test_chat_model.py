@@ -34,7 +34,7 @@ from tests.model_server import (
     text_stream,
     tool_calls,
 )
-from tests.streaming.asking import KEY, REQUEST, ModelFactory, collect, texts
+from tests.streaming.model_requests import KEY, REQUEST, ModelFactory, collect, texts
 
 
 async def test_a_whole_answer(server: ModelServer, model: ModelFactory) -> None:

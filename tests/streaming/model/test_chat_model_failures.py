@@ -31,7 +31,7 @@ from tests.model_server import (
     sse,
     text,
 )
-from tests.streaming.asking import KEY, PROMPT, REQUEST, ModelFactory, collect, texts
+from tests.streaming.model_requests import KEY, PROMPT, REQUEST, ModelFactory, collect, texts
 
 # ---- failures -------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from streaming.model.retry import RetryPolicy
 from streaming.wire.codes import ErrorCode
 from tests.model_server import Close, Mark, ModelServer, Never, Reply, chunk, error_status, open_model_server, text
 from tests.model_server import text_stream as answer
-from tests.streaming.asking import PROMPT, REQUEST, texts
+from tests.streaming.model_requests import PROMPT, REQUEST, texts
 
 BUSY = error_status(503)
 

@@ -18,7 +18,7 @@ from streaming.dialects import DIALECTS, Dialect
 from streaming.dialects.openai_responses import OpenAIResponses
 from streaming.model import ChatModel, ModelError
 from tests.model_server import ModelServer, ReceivedRequest, Send, Step, error_status
-from tests.streaming.asking import ModelFactory
+from tests.streaming.model_requests import ModelFactory
 
 TOOL = ToolSpec("get_task", "Gets a task.", {"type": "object", "properties": {}})
 OPENING = (Message("user", "Which tasks?"),)

@@ -1,4 +1,4 @@
-"""Feeding a parser in every way, and comparing what came out."""
+"""Ways to feed a parser, and comparisons of the results."""
 
 from __future__ import annotations
 
