@@ -1,4 +1,4 @@
-"""The playground's suggestions in the languages of the page, with the English question that each stands for.
+"""The playground's suggestions in the languages of the page, with the English question that each means.
 
 The rules of the demo model read English only. It understands these sentences too, and answers them in English.
 """
@@ -57,5 +57,5 @@ ENGLISH: Final[dict[str, str]] = {
 
 
 def in_english(message: str) -> str:
-    """The English question of a suggestion; any other message is returned as it is."""
+    """The English question of a suggestion; any other message is returned unchanged."""
     return ENGLISH.get(message.strip(), message)

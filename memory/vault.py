@@ -154,7 +154,7 @@ class Vault:
     ) -> AsyncIterator[tuple[Connection, UserKey, T]]:
         """Like `writing`, with the result of `queue`, which only queues statements.
 
-        They run after the lock is held, and take no round trip of their own.
+        They run after the lock is held, and take no additional round trip.
         """
         async with scoped(self.pool, user_id) as connection:
             cursor = await connection.execute(self.statements["user_key_exclusive"], {"user_id": user_id})

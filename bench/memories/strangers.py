@@ -42,7 +42,7 @@ async def ask_strangers(
 ) -> list[tuple[FalseRecalls | None, FalseRecalls]]:
     """For each person, the recalls by questions about the next three other people, and by small talk.
 
-    None: nobody else has questions. People of whom the same facts are told do not count as others.
+    None: the other people have no questions. People of whom the same facts are told do not count as others.
     """
     found = []
     for number, (written, own) in enumerate(people):

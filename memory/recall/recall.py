@@ -78,7 +78,7 @@ class Recall:
         at: datetime | None = None,
         conversation_id: str | None = None,
     ) -> Recalled:
-        """What is relevant to `message`, which is said at `at` (None: now) in this conversation.
+        """The memories that are relevant to `message` at the time `at` (None: now) in this conversation.
 
         `locales`: what is known of the person's time zone apart from their preferences, the most certain first.
         The message is embedded before a connection is taken. Raises like `Vault.key`, and the database's errors.

@@ -97,8 +97,8 @@ class CoreRow:
 class CoreForgetting:
     """What forgetting does to the preferences of a user.
 
-    `removed` are removed with their history. `outdated` lose the value or some earlier values; each is paired with what
-    remains: if the newest value was forgotten, the one before counts again.
+    `removed` are removed with their history. `outdated` lose the value or some earlier values; each is paired with the
+    values that remain: if the newest value was forgotten, the one before counts again.
     """
 
     removed: Sequence[CoreRow]

@@ -122,7 +122,7 @@ def _merged(later: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, A
     """The fields of both; those of `later` win. Larger fields that only `earlier` has are left out over the limits.
 
     Each change of an item reads, encrypts and writes all of it. Without the limits, many changes of one item would take
-    ever more of the event loop and of the database. The device has the whole item, and the log every change.
+    more and more time of the event loop and of the database. The device has the whole item, and the log every change.
     """
     merged = {**earlier, **later}
     if len(merged) <= MAX_ITEM_FIELDS and _size(merged) <= MAX_ITEM_BYTES:

@@ -31,7 +31,7 @@ class Manifest:
     """The revisions of the present rows of one tier, by the name of the row."""
 
     def __init__(self, user_id: UUID, tier: ManifestTier, rows: dict[str, int] | None, revision: int) -> None:
-        """`rows` None: there is no manifest yet, and every row counts."""
+        """`rows` None: the manifest is missing, and every row counts."""
         self._user_id = user_id
         self._tier = tier
         self._rows = rows
@@ -42,7 +42,7 @@ class Manifest:
         """The manifest in the last column of the first of `rows`. A manifest that can't be decrypted has no rows."""
         user_id, sealed = user_key.user_id, rows[0][-1] if rows else None
         if sealed is None:
-            # A bound key and rows without a manifest: the manifest was deleted. Without rows there is none to reject.
+            # A bound key and rows without a manifest: the manifest was deleted. Without rows, nothing must be rejected.
             return cls(user_id, tier, {} if user_key.is_bound or not rows else None, 0)
         try:
             value = vault.unseal(user_key.cipher, tier, _purpose(tier), sealed)
@@ -64,7 +64,7 @@ class Manifest:
 
     @property
     def is_missing(self) -> bool:
-        """Whether there is no manifest yet, so that every row counts."""
+        """Whether the manifest is missing, so that every row counts."""
         return self._rows is None
 
     def accepts(self, row: str, token: bytes) -> bool:

@@ -90,7 +90,7 @@ class Sighted:
 
 @dataclass(frozen=True, slots=True)
 class SightedRows:
-    """Queued reads: the episodes that are still present, the stored patterns, and the manifest with what it lists."""
+    """Queued reads: the episodes that are still present, the stored patterns, and the manifest with its list."""
 
     present: Cursor
     patterns: Cursor

@@ -160,7 +160,7 @@ class ResponseDecoder:
             self._failed = True
             return []  # the answer is complete, and only its usage is lost
         self._failed = True
-        # Text that was held back, because it may have been the beginning of reasoning, is part of what arrived.
+        # Text that was held back, because it may have been the beginning of reasoning, belongs to the answer.
         held = [delta for delta in self._payloads.close() if not isinstance(delta, ErrorDelta)]
         return [*held, ErrorDelta("The answer is larger than the server accepts.", "too_large")]
 

@@ -114,7 +114,7 @@ async def test_counting_the_habits_of_many_episodes_does_not_hold_the_event_loop
     in_one_step.before_task_step(trio.lowlevel.current_task())
     assert len(seen_in(facts)) == 202
     in_one_step.after_task_step(trio.lowlevel.current_task())
-    assert in_one_step.most > 20_000, "so much would block the loop"
+    assert in_one_step.most > 20_000, "this many would block the loop"
     trio.lowlevel.add_instrument(steps)
     try:
         key = await memories.vault.key(ann)

@@ -92,7 +92,7 @@ async def test_tombstones_expire_that_only_stop_work_in_progress(pool: Pool, dat
 async def test_tombstones_stay_for_good_that_old_episodes_need(pool: Pool, database: str) -> None:
     memories = Memories(pool)
     ann = await memories.person()
-    # This episode mentions what is forgotten, and stays.
+    # This episode mentions the forgotten item, and is kept.
     await memories.tell(ann, "Clara moved to Lisbon. Ben likes chess.", "Noted.")
     await memories.tell(ann, "Clara moved to Lisbon.", "Noted.")
     await memories.change(ann, "create", "task", "t1", {"title": "Call Clara"})

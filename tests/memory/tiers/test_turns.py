@@ -60,7 +60,7 @@ async def test_an_episode_is_embedded_after_the_turn_before_it(pool: Pool, claim
     expected = {
         "Have you a dog?\nBiscuit, a spaniel.\nNice!",
         "Nice!\nHe is four.",
-        # The person's messages alone, if they are only a part of what is embedded.
+        # The person's messages alone, if they are only a part of the embedded text.
         "Biscuit, a spaniel.",
         "He is four.",
         "The rent is due.",

@@ -233,7 +233,7 @@ async def test_a_change_that_becomes_known_after_the_server_was_lost_is_listed(s
     changes = [WsMutationRecord(op="create", entity="task", id=task) for task in ("t1", "t2")]
     assert await dead.claim(chat, 60) == "claimed"
     servers.lost.add(dead._server_id)
-    for change in changes:  # nobody has asked for the request yet
+    for change in changes:  # no client has asked for the request yet
         await other.amend(chat.user_id, chat.request_id, change)
     found = await other.find(chat.user_id, chat.request_id)
     assert found is not None
