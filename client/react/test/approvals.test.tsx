@@ -120,7 +120,7 @@ describe("the approval dialog", () => {
     const due = screen.getByLabelText<HTMLInputElement>("Due date");
     expect([due.type, due.value]).toEqual(["date", "2026-03-09"]);
     fireEvent.change(due, { target: { value: "2026-03-10" } });
-    await userEvent.click(screen.getByRole("checkbox", { name: "is approved" }));
+    await userEvent.click(screen.getByRole("checkbox", { name: "Approved" }));
     await userEvent.clear(screen.getByRole("textbox", { name: "Description" }));
     const estimate = screen.getByRole("textbox", { name: "estimate" });
     await userEvent.clear(estimate);
