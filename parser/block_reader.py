@@ -83,7 +83,7 @@ def strict_block(kind: BlockType, source: str, limits: Limits) -> Block | None:
     ):
         return None
     model = _MODELS[kind] if value.get("from") is None else _BOUND.get(kind, _MODELS[kind])
-    if not value.keys() <= _PLACES[model] and ("type" not in value or _beside(model, folded(value))):
+    if not value.keys() <= _PLACES[model] and (value.get("type") != kind or _beside(model, folded(value))):
         return None
     try:
         return model.model_validate(value)

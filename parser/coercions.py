@@ -82,11 +82,15 @@ def _chart_kind(made: Members, members: Mapping[str, Any], repairs: list[Repair]
 
 
 def _points(data: Any, members: Mapping[str, Any], repairs: list[Repair]) -> list[Members] | None:
-    """One object a point: also from labels with datasets, as Chart.js has them, and from one object of numbers."""
+    """One object a point: also from labels with datasets or values, from pairs, and from one object of numbers."""
     source: Mapping[str, Any] = data if isinstance(data, dict) else members
-    labels, datasets = source.get("labels"), source.get("datasets")
-    if isinstance(labels, list) and isinstance(datasets, list) and all(isinstance(one, dict) for one in datasets):
-        columns = {str(one.get("label", f"series {number}")): one.get("data") for number, one in enumerate(datasets, 1)}
+    labels = _first_list(source, "labels", "categories")
+    datasets = _first_list(source, "datasets", "series")
+    if labels and datasets and all(isinstance(one, dict) for one in datasets):
+        columns = {
+            str(one.get("label", one.get("name", f"series {number}"))): one.get("data")
+            for number, one in enumerate(datasets, 1)
+        }
         if len(columns) == len(datasets) and all(
             isinstance(values, list) and len(values) == len(labels) for values in columns.values()
         ):
@@ -101,6 +105,26 @@ def _points(data: Any, members: Mapping[str, Any], repairs: list[Repair]) -> lis
         return [{"label": label, "value": value} for label, value in data.items()]
     if isinstance(data, list) and data and all(isinstance(point, dict) for point in data):
         return data
+    pairs = _pairs(labels, data if isinstance(data, list) else _first_list(source, "values", "data"))
+    if pairs is not None:
+        repairs.append(Repair.CHART_DATA)
+    return pairs
+
+
+def _first_list(members: Mapping[str, Any], *names: str) -> list[Any]:
+    return next((found for name in names if isinstance(found := members.get(name), list)), [])
+
+
+def _pairs(labels: Sequence[Any], values: Sequence[Any]) -> list[Members] | None:
+    """The points of as many labels as numbers, or of pairs of a label and a number; None for anything else."""
+    if labels and len(labels) == len(values):
+        pairs = list(zip(labels, values, strict=True))
+    elif not labels and values and all(isinstance(one, list) and len(one) == 2 for one in values):
+        pairs = [(one[0], one[1]) for one in values]
+    else:
+        return None
+    if all(isinstance(label, str) for label, _ in pairs) and _is_series([value for _, value in pairs]):
+        return [{"label": label, "value": value} for label, value in pairs]
     return None
 
 

@@ -23,6 +23,7 @@ from parser.vocabulary import ANSWER_KEYS, folded
 
 _LAST_WHOLE = re.compile(r"[}\]](?=[^}\]]*\Z)")
 _KINDS = frozenset((BlockType.CHART, BlockType.TABLE, BlockType.TIMELINE, BlockType.ENTITY_REF))
+_AXES = ("x", "y", "z", "xAxis", "yAxis", "labels", "categories", "values")
 _DATES = ("date", "dueDate", "due", "when", "start", "startDate")
 
 
@@ -169,7 +170,7 @@ def _points(members: Mapping[str, Any]) -> list[Mapping[str, Any]]:
             return _columns(list(data.items()))
         return [{"label": label, "value": value} for label, value in data.items()]
     if not isinstance(data, list):
-        return []
+        return _columns([(key, values) for key, values in members.items() if key in _AXES and isinstance(values, list)])
     if labels and not any(isinstance(point, dict | list) for point in data):
         return _columns([("label", labels), ("value", data)])
     return [_point(point) for point in data]
@@ -222,6 +223,8 @@ def _table(members: Mapping[str, Any]) -> str | None:
 
 def _timeline(members: Mapping[str, Any]) -> str | None:
     items = _rows(members, "checkpoints", "milestones", "events", "items")
+    if not items and isinstance(named := members.get("checkpoints"), dict):
+        items = list(named.values())
     return _listed(_checkpoint(item) if isinstance(item, dict) else _shown(item) for item in items)
 
 

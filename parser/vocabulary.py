@@ -150,7 +150,9 @@ MEMBERS: Mapping[BlockType, frozenset[str]] = MappingProxyType(
 SIGNS: Mapping[BlockType, frozenset[str]] = MappingProxyType(
     {
         BlockType.TEXT: frozenset((*CONTENT_KEYS, *LIST_KEYS)),
-        BlockType.CHART: frozenset(("chartType", "chart_type", "data", "config", "from", "datasets", "dataset")),
+        BlockType.CHART: frozenset(
+            ("chartType", "chart_type", "data", "config", "from", "datasets", "dataset", "series", "labels", "values")
+        ),
         BlockType.TABLE: frozenset(("headers", "columns", "rows", "from")),
         BlockType.TIMELINE: frozenset(("checkpoints", "milestones", "events", "items", "from")),
         BlockType.ENTITY_REF: frozenset(("entity", "entityType", "entity_type", "ids")),

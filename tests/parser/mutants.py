@@ -94,7 +94,7 @@ MUTANTS = (
     ("prose.py", "found = [value for key, value in members", "found = [value for key, value in {}"),
     (
         "block_reader.py",
-        'if not value.keys() <= _PLACES[model] and ("type" not in value or _beside(model, folded(value))):',
+        'if not value.keys() <= _PLACES[model] and (value.get("type") != kind or _beside(model, folded(value))):',
         "if False:",
     ),
     ("block_reader.py", "if name in places and name not in members}", "if name in places}"),
@@ -107,6 +107,8 @@ MUTANTS = (
     ("held_objects.py", "or loses_text(members, [members_before(members)], whole)", ""),
     ("held_objects.py", "if value and any(_BRACKET.search(key) for key in value):", "if False:"),
     ("block_reader.py", "and bool(beside({key: value}))", ""),
+    ("block_reader.py", 'value.get("type") != kind or ', ""),
+    ("coercions.py", "if labels and len(labels) == len(values):", "if labels:"),
     ("block_reader.py", "and len(value) <= _LONGEST_TITLE", ""),
     ("prose.py", "(?P<title>.*?)(?P=bold)", "(?P<title>.*)"),
     ("object_scanner.py", "frame.type is None and name.isidentifier()", "False"),

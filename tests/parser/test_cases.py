@@ -60,6 +60,12 @@ def test_every_shared_case_has_its_value() -> None:
     assert {path.stem for path in (SHARED / "answers").glob("*.txt")} == FILES.keys()
 
 
+LABELLED: dict[str, Any] = {
+    **CHART,
+    "data": [{"label": "a", "value": 3}, {"label": "b", "value": 4.5}],
+    "config": {"value": {"label": "value", "color": "var(--chart-1)"}},
+}
+
 CASES: dict[str, tuple[str, list[Any]]] = {
     # fences
     "fence with spaces": ("``` json\n" + text("Hi") + "\n```", ["Hi"]),
@@ -157,6 +163,19 @@ CASES: dict[str, tuple[str, list[Any]]] = {
         CHART_HEAD + '"data":{"labels":["a"],"datasets":[{"label":"n","data":[3]}]}}',
         [{**CHART, "data": [{"label": "a", "n": 3}], "config": {"n": {"label": "n", "color": "var(--chart-1)"}}}],
     ),
+    "categories and series": (
+        CHART_HEAD + '"categories":["a"],"series":[{"name":"n","data":[3]}]}',
+        [{**CHART, "data": [{"label": "a", "n": 3}], "config": {"n": {"label": "n", "color": "var(--chart-1)"}}}],
+    ),
+    "labels and values": (CHART_HEAD + '"labels":["a","b"],"values":[3,4.5]}', [LABELLED]),
+    "labels and values in a chart of a known kind": (
+        '{"type":"bar_chart","title":"T","labels":["a","b"],"values":[3,4.5]}',
+        [LABELLED],
+    ),
+    "labels and values under data": (CHART_HEAD + '"data":{"labels":["a","b"],"values":[3,4.5]}}', [LABELLED]),
+    "pairs of a label and a number": (CHART_HEAD + '"data":[["a",3],["b",4.5]]}', [LABELLED]),
+    "fewer labels than values": (CHART_HEAD + '"labels":["a"],"values":[3,4]}', []),
+    "pairs of which one is no number": (CHART_HEAD + '"data":[["a",3],["b","c"]]}', []),
     "gap at the beginning": (
         CHART_HEAD + '"data":[{"s":"a","n":null},{"s":"b","n":1}],' + N + "}",
         [{**CHART, "data": [{"s": "a", "n": None}, {"s": "b", "n": 1}]}],

@@ -42,6 +42,12 @@ CASES: list[tuple[str | None, str, Any]] = [
     ("chart", '{"type":"chart","data":[["a",1],["b",2]]}', (["label", "value"], [["a", 1], ["b", 2]])),
     ("chart", '{"type":"chart","data":[["a",1,2]]}', (["1", "2", "3"], [["a", 1, 2]])),
     ("chart", '{"type":"chart","labels":["a","b"],"values":[1,2]}', (["label", "value"], [["a", 1], ["b", 2]])),
+    ("chart", '{"type":"chart","x":["a","b"],"y":[1,2]}', (["x", "y"], [["a", 1], ["b", 2]])),
+    (
+        "timeline",
+        '{"type":"timeline","checkpoints":{"a":{"title":"A","date":"2026-03-01"},"b":{"title":"B"}}}',
+        "- A (2026-03-01)\n- B",
+    ),
     ("chart", '{"type":"chart","data":[3,4]}', (["value"], [[3], [4]])),
     (
         "timeline",

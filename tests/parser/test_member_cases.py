@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from parser import BlockType
+from parser.vocabulary import TYPE_SYNONYMS
+from tests.parser.feeding import parse
 from tests.parser.shown import CHART, CHART_HEAD, TABLE, N, seen
 
 CASES: dict[str, tuple[str, list[Any]]] = {
@@ -175,3 +179,10 @@ CASES: dict[str, tuple[str, list[Any]]] = {
 def test_case(name: str) -> None:
     source, expected = CASES[name]
     assert seen(source) == expected
+
+
+@pytest.mark.parametrize("name", [*TYPE_SYNONYMS, *(kind.value.title() for kind in BlockType)])
+def test_a_type_by_another_name_with_a_member_that_has_no_place(name: str) -> None:
+    """The strict reading of a token of braces does not know the type."""
+    block = {"type": name, "data": [{"s": "a", "n": 3}], "rows": [["a"]], "entity": "task", "checkpoints": []}
+    assert parse(json.dumps({**block, "wide": True})) == parse([json.dumps({**block, "wide": True})])
