@@ -9,7 +9,7 @@ import pytest
 
 from parser import BlockType
 from parser.vocabulary import TYPE_SYNONYMS
-from tests.parser.feeding import parse
+from tests.parser.feeds import parse
 from tests.parser.shown import CHART, CHART_HEAD, TABLE, N, seen
 
 CASES: dict[str, tuple[str, list[Any]]] = {
