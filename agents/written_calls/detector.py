@@ -39,10 +39,10 @@ _RECENT: Final = 64
 _BEGUN: Final = re.compile(
     r"""(?:```\w*\s*)?<|\[TOOL_CALLS\]"""
     r"""|(?:```\w*\s*|`|[\w ]+:?\s*)?[\[{\s]*"""
-    r"""["']?(?:name|type|tool|tool_name|function|action|tool_calls)["']?\s*:\s*["']?\w"""
+    r"""["']?(?:name|type|tool|tool_name|function|action|recipient_name|tool_calls|tool_uses)["']?\s*:\s*["']?\w"""
 )
 _CUT_NAME: Final = re.compile(
-    r"""(?<!\w)["']?(?:name|tool|tool_name|function|action)["']?\s{0,20}:\s{0,20}["'](\w+)\Z"""
+    r"""(?<!\w)["']?(?:name|tool|tool_name|function|action|recipient_name)["']?\s{0,20}:\s{0,20}["'](\w+)\Z"""
 )
 _CUT_PYTHON: Final = re.compile(
     r"\s*(?:[\w ]{1,20}:\s*)?(?:```\w*\s+)?(?:print\(\s*)?\[?\s*([\w.]+_\w*)(?:[ \t]*\n\s*[Aa][A-Za-z ]*:?\s*)?"

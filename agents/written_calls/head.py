@@ -22,12 +22,12 @@ class Verdict(Enum):
     """It names an offered tool where a call names it."""
 
 
-NAME_KEYS: Final = ("name", "tool", "tool_name", "function", "action")
+NAME_KEYS: Final = ("name", "tool", "tool_name", "function", "action", "recipient_name")
 ARGUMENT_KEYS: Final = (
     *("parameters", "arguments", "args", "input", "params", "kwargs"),
     *("action_input", "tool_input", "tool_args", "tool_arguments", "tool_parameters"),
 )
-LIST_KEYS: Final = ("tool_calls", "function_call", "tool_call")
+LIST_KEYS: Final = ("tool_calls", "function_call", "tool_call", "tool_uses")
 CALL_TYPES: Final = ("function", "function_call", "tool_call", "tool_use")
 OTHER_KEYS: Final = ("type", "id", "index", "thought", "thoughts")
 _KEYS: Final = (*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, *OTHER_KEYS)

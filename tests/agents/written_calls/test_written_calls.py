@@ -31,6 +31,8 @@ CALLS: dict[str, Result] = {
     f'{{"type":"function","function":{{"name":"create_task","arguments":{json.dumps(ARGS)}}}}}': ("", [WALK]),
     '{"type":"function","name":"list_tasks"}': ("", [LIST]),
     '{"tool_calls":[{"id":"a","type":"function","function":{"name":"list_tasks","arguments":"{}"}}]}': ("", [LIST]),
+    '{"recipient_name":"functions.list_tasks","parameters":{}}': ("", [LIST]),
+    '{"tool_uses":[{"recipient_name":"functions.list_tasks","parameters":{}}]}': ("", [LIST]),
     '[{"name":"list_tasks","arguments":{}},{"name":"list_notes","arguments":{}}]': ("", [LIST, ("list_notes", {})]),
     f'<tool_call>\n{{"name": "create_task", "arguments": {ARGS}}}\n</tool_call>': ("", [WALK]),
     '<tool_call>{"name":"list_tasks","arguments":{}}</tool_call>\n<tool_call>{"name":"list_notes","arguments":{}}': (
