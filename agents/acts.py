@@ -124,9 +124,9 @@ class StepAct(Act):
         self.entity = entity_of_step(step)
         self.view = view_block(step.tool, step.args) if self._mode == "home" else None
         if step.tool != ANSWER and not step.tool.startswith("show_"):
-            identity = f"step_{self._number}"
+            call_id = f"step_{self._number}"
             written = json.dumps(step.args, ensure_ascii=False)
-            self.calls = [call_of(step, identity) or ToolCall(identity, step.tool, written)]
+            self.calls = [call_of(step, call_id) or ToolCall(call_id, step.tool, written)]
         return ""
 
 

@@ -77,9 +77,9 @@ class BlockItems:
         wanted: list[Mapping[str, Any]] = [{"limit": MAX_LISTED}]
         if block.ids is not None:
             known = {str(item["id"]) for item in found}
-            unknown = [identity for identity in dict.fromkeys(block.ids) if identity not in known]
+            unknown = [item_id for item_id in dict.fromkeys(block.ids) if item_id not in known]
             if len(unknown) <= _MAX_GETS:
-                wanted = [{"id": identity} for identity in unknown]
+                wanted = [{"id": item_id} for item_id in unknown]
         return [(entity, args) for args in wanted if not self._was_answered(entity, args)]
 
     def _was_answered(self, entity: Entity, args: Mapping[str, Any]) -> bool:

@@ -40,14 +40,14 @@ class Handles:
         """Whether any handle differs from its id."""
         return bool(self._counts)
 
-    def of(self, entity: str, identity: str) -> str:
+    def of(self, entity: str, item_id: str) -> str:
         """The handle of an id, which is made when it is first asked for."""
-        known = self._handles.get(identity)
+        known = self._handles.get(item_id)
         if known is not None:
             return known
-        handle = identity if len(identity) <= _SHORT_CHARS and identity not in self._ids else self._next(entity)
-        self._handles[identity] = handle
-        self._ids[handle] = identity
+        handle = item_id if len(item_id) <= _SHORT_CHARS and item_id not in self._ids else self._next(entity)
+        self._handles[item_id] = handle
+        self._ids[handle] = item_id
         return handle
 
     def id_of(self, written: str) -> str:

@@ -44,9 +44,9 @@ class ToolResults:
         """
         all_kept = True
         for item in items:
-            if (identity := item.get("id")) is None:
+            if (item_id := item.get("id")) is None:
                 continue
-            key = (entity, str(identity))
+            key = (entity, str(item_id))
             latest = max(self._changed.get(key, 0), self._removed.get(key, 0))
             if asked_at is None or latest <= asked_at:
                 all_kept = self._keep(key, item) and all_kept
@@ -60,17 +60,17 @@ class ToolResults:
             self._changed[key] = self._marks
             self._keep(key, item)
 
-    def remove(self, entity: str, identity: str) -> None:
+    def remove(self, entity: str, item_id: str) -> None:
         """Drop a deleted item; answers to earlier calls do not restore it. Unknown ids are ignored."""
         self._marks += 1
-        self._removed[entity, identity] = self._marks
-        self._forget((entity, identity))
+        self._removed[entity, item_id] = self._marks
+        self._forget((entity, item_id))
 
     def resolve(self, entity: str, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """All items of `entity`, or those with `ids` in that order; ids that no tool returned are left out."""
         kept = self._items.get(entity, {})
-        chosen = kept.keys() if ids is None else [identity for identity in dict.fromkeys(ids) if identity in kept]
-        return [dict(kept[identity]) for identity in chosen]
+        chosen = kept.keys() if ids is None else [item_id for item_id in dict.fromkeys(ids) if item_id in kept]
+        return [dict(kept[item_id]) for item_id in chosen]
 
     def all(self) -> dict[str, list[dict[str, Any]]]:
         """All items, by entity."""
@@ -82,7 +82,7 @@ class ToolResults:
         return {name for item in items for key in ("title", "name") if isinstance(name := item.get(key), str)}
 
     def _keep(self, key: tuple[str, str], item: Mapping[str, Any]) -> bool:
-        entity, identity = key
+        entity, item_id = key
         size = len(json.dumps(item, ensure_ascii=False, default=str))
         known = self._sizes.get(key)
         chars = self._chars + size - (known or 0)
@@ -90,12 +90,12 @@ class ToolResults:
             # An outdated version would be worse than no item.
             self._forget(key)
             return False
-        self._items.setdefault(entity, {})[identity] = item
+        self._items.setdefault(entity, {})[item_id] = item
         self._sizes[key] = size
         self._chars = chars
         return True
 
     def _forget(self, key: tuple[str, str]) -> None:
-        entity, identity = key
-        self._items.get(entity, {}).pop(identity, None)
+        entity, item_id = key
+        self._items.get(entity, {}).pop(item_id, None)
         self._chars -= self._sizes.pop(key, 0)

@@ -145,12 +145,12 @@ class ToolRounds:
 
     def _with_own_id(self, call: ToolCall) -> ToolCall:
         """`call` with an id that is unique in this request: some models number their calls from 0 in every round."""
-        identity, number = call.id, 1
-        while identity in self._use.ids:
+        call_id, number = call.id, 1
+        while call_id in self._use.ids:
             number += 1
-            identity = f"{call.id}_{number}"
-        self._use.ids.add(identity)
-        return call if identity == call.id else replace(call, id=identity)
+            call_id = f"{call.id}_{number}"
+        self._use.ids.add(call_id)
+        return call if call_id == call.id else replace(call, id=call_id)
 
 
 def _replayable(call: ToolCall) -> ToolCall:

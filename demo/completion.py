@@ -45,8 +45,8 @@ class Completion:
         message: dict[str, Any] = {"role": "assistant", "content": "".join(self._pieces) or None}
         if self._calls:
             message["tool_calls"] = [
-                {"id": identity, "type": "function", "function": {"name": name, "arguments": arguments}}
-                for identity, name, arguments in self._calls
+                {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+                for call_id, name, arguments in self._calls
             ]
         choice = {"index": 0, "message": message, "finish_reason": self._finish}
         return self._head | {"object": "chat.completion", "choices": [choice], "usage": self._usage()}
@@ -56,9 +56,9 @@ class Completion:
         yield self._event({"role": "assistant", "content": None if self._calls else ""})
         for piece in self._pieces:
             yield self._event({"content": piece})
-        for index, (identity, name, arguments) in enumerate(self._calls):
+        for index, (call_id, name, arguments) in enumerate(self._calls):
             function = {"name": name, "arguments": ""}
-            opened = {"index": index, "id": identity, "type": "function", "function": function}
+            opened = {"index": index, "id": call_id, "type": "function", "function": function}
             yield self._event({"tool_calls": [opened]})
             for piece in pieces(arguments, self._seed + index, _LONGEST_ARGUMENT_PIECE):
                 yield self._event({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})

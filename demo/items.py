@@ -28,10 +28,10 @@ class Items:
 
     def project_name(self, item: Item) -> str | None:
         """The name of the item's project, or its id if the projects were not listed."""
-        identity = item.get("projectId")
-        if identity is None:
+        project_id = item.get("projectId")
+        if project_id is None:
             return None
-        return title(self.by_entity.get("project", {}).get(str(identity), {"name": identity}))
+        return title(self.by_entity.get("project", {}).get(str(project_id), {"name": project_id}))
 
 
 def gather(results: Sequence[ToolResult]) -> Items:

@@ -24,7 +24,7 @@ class _Store(DeviceStore):
     def create(self, entity: str, data: Mapping[str, Any], *, now_ms: int) -> Item:
         """See `DeviceStore.create`."""
         self._check(entity, {**DEFAULTS[entity], **data})
-        number = 1 + sum(identity.startswith(f"new-{entity}-") for identity in self._items[entity])
+        number = 1 + sum(item_id.startswith(f"new-{entity}-") for item_id in self._items[entity])
         item: Item = {"id": f"new-{entity}-{number}", **DEFAULTS[entity]}
         if entity == "note":
             item["createdAt"] = now_ms

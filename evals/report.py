@@ -35,7 +35,7 @@ def markdown(run: Run) -> str:
     groups = by_scenario(run.results)
     for tag in sorted({tag for scenario in run.scenarios for tag in scenario.tags}):
         ids = [scenario.id for scenario in run.scenarios if tag in scenario.tags and scenario.id in groups]
-        trials = [one for identity in ids for one in groups[identity]]
+        trials = [one for scenario_id in ids for one in groups[scenario_id]]
         if trials:
             lines.append(f"| {tag} | {len(ids)} | {sum(one.verdict.passed for one in trials)} of {len(trials)} |")
     failed = [result for result in run.results if not result.verdict.passed]

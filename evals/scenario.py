@@ -280,8 +280,8 @@ class Scenario(_Model):
                 item = {k: v.replace("{n}", str(number)) if isinstance(v, str) else v for k, v in many.item.items()}
                 found[many.entity][str(item["id"])] = item
         if self.inject is not None and not self.inject.at.startswith("memory."):
-            entity, identity, field = self.inject.at.split(".")
-            item = next(items[identity] for name, items in found.items() if name == entity)
+            entity, item_id, field = self.inject.at.split(".")
+            item = next(items[item_id] for name, items in found.items() if name == entity)
             before = str(item.get(field) or "")
             item[field] = f"{before} {self.inject.text}".strip()
         return {entity: list(items.values()) for entity, items in found.items()}

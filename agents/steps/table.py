@@ -207,8 +207,8 @@ def _schema(row: _Row) -> Mapping[str, Any]:
     }
 
 
-def call_of(step: Step, identity: str) -> ToolCall | None:
-    """The call of the agents' tool that `step` means, with the id `identity`; None if it calls none.
+def call_of(step: Step, call_id: str) -> ToolCall | None:
+    """The call of the agents' tool that `step` means, with the id `call_id`; None if it calls none.
 
     An argument that the step does not have is kept, so that the tool answers with an error that names it.
     """
@@ -226,7 +226,7 @@ def call_of(step: Step, identity: str) -> ToolCall | None:
             args["dueOn" if tool == "list_tasks" else "dateOn"] = due
     if tool == "list_notes" and args.get("text"):
         tool = "search_notes"  # finds each word, not only the whole phrase
-    return ToolCall(identity, tool, json.dumps(args, ensure_ascii=False))
+    return ToolCall(call_id, tool, json.dumps(args, ensure_ascii=False))
 
 
 def entity_of_step(step: Step) -> Entity | None:

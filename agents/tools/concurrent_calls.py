@@ -54,7 +54,7 @@ def merge_lists(lists: Sequence[Mapping[str, Any]], limit: int) -> dict[str, Any
 
 def item_key(item: Mapping[str, Any]) -> tuple[str, str]:
     """A key that is equal for two copies of one item: its id, or its whole content if it has no id."""
-    identity = item.get("id")
-    if identity is not None:
-        return "id", str(identity)
+    item_id = item.get("id")
+    if item_id is not None:
+        return "id", str(item_id)
     return "item", json.dumps(item, sort_keys=True, default=str)

@@ -51,11 +51,11 @@ class DeviceAccess:
         """The request's handles."""
         return self._turn.handles
 
-    def knows(self, entity: Entity, identity: str) -> bool:
+    def knows(self, entity: Entity, item_id: str) -> bool:
         """Whether the item was read in this request, or is the one that the popup was opened on."""
         scope = self._turn.scope
         open_id = scope.id if scope is not None and scope.type == entity and scope.item is not None else None
-        return identity == open_id or bool(self._turn.tool_results.resolve(entity, [identity]))
+        return item_id == open_id or bool(self._turn.tool_results.resolve(entity, [item_id]))
 
     async def look_up(self, entity: Entity, args: Mapping[str, Any]) -> list[Item]:
         """A list of items to find one by its title. It is not kept for blocks, which show what the model listed."""
@@ -92,9 +92,9 @@ class DeviceAccess:
             if name in DATE_FIELDS and isinstance(bounds, Mapping)
         )
 
-    async def get_item(self, entity: Entity, identity: str) -> Item:
+    async def get_item(self, entity: Entity, item_id: str) -> Item:
         asked_at = self._turn.tool_results.mark()
-        item = _item(await self._answer(DeviceCall(f"get_{entity}", {"id": identity})), identity)
+        item = _item(await self._answer(DeviceCall(f"get_{entity}", {"id": item_id})), item_id)
         self._turn.tool_results.add(entity, [item], asked_at=asked_at)
         return item
 
@@ -111,26 +111,26 @@ class DeviceAccess:
         self._record("create", entity, str(item["id"]), item)
         return item
 
-    async def update_item(self, entity: Entity, identity: str, data: Mapping[str, Any]) -> Item:
+    async def update_item(self, entity: Entity, item_id: str, data: Mapping[str, Any]) -> Item:
         """The whole item after the change."""
         asked_at = self._turn.tool_results.mark()
-        answer = await self._answer(DeviceCall(f"update_{entity}", {"id": identity, "data": dict(data)}))
+        answer = await self._answer(DeviceCall(f"update_{entity}", {"id": item_id, "data": dict(data)}))
         try:
-            item = _item(answer, identity)
+            item = _item(answer, item_id)
         except ToolError:
             # The device reported success: the change is recorded, although the new state is unknown.
-            self._record("update", entity, identity, None)
+            self._record("update", entity, item_id, None)
             raise
         self._turn.tool_results.change(entity, item, asked_at=asked_at)
-        self._record("update", entity, identity, item)
+        self._record("update", entity, item_id, item)
         return item
 
-    async def delete_item(self, entity: Entity, identity: str) -> Item:
-        """`{"id": identity, "deleted": true}`. The device asks the person first."""
-        await self._answer(DeviceCall(f"delete_{entity}", {"id": identity}))
-        self._turn.tool_results.remove(entity, identity)
-        self._record("delete", entity, identity, None)
-        return {"id": identity, "deleted": True}
+    async def delete_item(self, entity: Entity, item_id: str) -> Item:
+        """`{"id": item_id, "deleted": true}`. The device asks the person first."""
+        await self._answer(DeviceCall(f"delete_{entity}", {"id": item_id}))
+        self._turn.tool_results.remove(entity, item_id)
+        self._record("delete", entity, item_id, None)
+        return {"id": item_id, "deleted": True}
 
     def cautious(self) -> DeviceAccess:
         """The same, but every change needs the person's approval."""
@@ -159,10 +159,10 @@ class DeviceAccess:
             self._turn.tool_use.uncertain_changes -= 1
         return result
 
-    def _record(self, op: MutationOp, entity: Entity, identity: str, data: Item | None) -> None:
+    def _record(self, op: MutationOp, entity: Entity, item_id: str, data: Item | None) -> None:
         # An id that does not fit in a frame cannot be announced. The device has made the change all the same.
-        if 0 < len(identity) <= MAX_ENTITY_ID_CHARS:
-            self._turn.mutations.append(WsMutationRecord(op=op, entity=entity, id=identity, data=data))
+        if 0 < len(item_id) <= MAX_ENTITY_ID_CHARS:
+            self._turn.mutations.append(WsMutationRecord(op=op, entity=entity, id=item_id, data=data))
 
 
 def _items_of(data: Any) -> list[Item]:
@@ -172,12 +172,12 @@ def _items_of(data: Any) -> list[Item]:
     return [dict(item) for item in items]
 
 
-def _item(data: Any, identity: str | None = None) -> Item:
-    """`data` if it is an item, with the id `identity` if that is given. Raises `ToolError` otherwise."""
+def _item(data: Any, item_id: str | None = None) -> Item:
+    """`data` if it is an item, with the id `item_id` if that is given. Raises `ToolError` otherwise."""
     found = data.get("id") if isinstance(data, Mapping) else None
     if not isinstance(found, str | int) or isinstance(found, bool):
         raise _malformed("an item with an id")
-    if identity is not None and str(found) != identity:
+    if item_id is not None and str(found) != item_id:
         raise _malformed("the item that was asked for")
     return dict(data)
 

@@ -48,13 +48,13 @@ def _created(model: type[CreateArgs], data: Mapping[str, Any], calendar: Calenda
     return {**_validated(model, given, calendar).device_data(), **fixed}
 
 
-def _updated(model: type[UpdateArgs], identity: str, data: Mapping[str, Any], calendar: Calendar) -> dict[str, Any]:
+def _updated(model: type[UpdateArgs], item_id: str, data: Mapping[str, Any], calendar: Calendar) -> dict[str, Any]:
     """The device's form of the change: null empties a field. A client's form sends an emptied field as ""."""
     given = {name: value for name, value in data.items() if value is not None and value != ""}
     cleared = [name for name in data if name not in given]
     if not data or {"id", "clear"} & data.keys():
         raise ToolError(_CODE, 'data: give the fields to change, and null or "" for each field to empty')
-    values = {**given, "id": identity, **({"clear": cleared} if cleared else {})}
+    values = {**given, "id": item_id, **({"clear": cleared} if cleared else {})}
     return _validated(model, values, calendar).device_data()
 
 

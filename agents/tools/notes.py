@@ -56,11 +56,11 @@ async def _search(access: DeviceAccess, args: SearchNotes) -> Any:
     hits: dict[tuple[str, str], int] = {}
     for result in listed:
         for note in result["items"]:
-            identity = item_key(note)
-            found.setdefault(identity, note)
-            hits[identity] = hits.get(identity, 0) + 1
-    best = sorted(found, key=lambda identity: -hits[identity])
-    answer: dict[str, Any] = {"items": [found[identity] for identity in best[: args.limit]]}
+            item_id = item_key(note)
+            found.setdefault(item_id, note)
+            hits[item_id] = hits.get(item_id, 0) + 1
+    best = sorted(found, key=lambda item_id: -hits[item_id])
+    answer: dict[str, Any] = {"items": [found[item_id] for item_id in best[: args.limit]]}
     if len(best) > args.limit or any(result.get("truncated") for result in listed):
         answer["truncated"] = True
     return answer

@@ -103,8 +103,8 @@ class Tool(Generic[A]):
             # No tool changes an item before it has found all others, so nothing was changed.
             if error.code != "not_found" or not found.maybe_title:
                 raise
-        identity = await find_title(access, self.entity, written, exact=self.exact_titles)
-        return await self.run(access, args.model_copy(update={"id": identity}))
+        item_id = await find_title(access, self.entity, written, exact=self.exact_titles)
+        return await self.run(access, args.model_copy(update={"id": item_id}))
 
     async def _with_projects(self, access: DeviceAccess, args: A) -> A:
         """`args` with the ids of the projects that it names. A tool that changes items checks that they exist."""

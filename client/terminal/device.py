@@ -70,8 +70,8 @@ class Device:
         """Ask from the home view. The answer may have text, charts, tables, timelines and entity references."""
         return await self._ask(
             request_id,
-            lambda identity: WsHomeRequest(
-                request_id=identity,
+            lambda asked_id: WsHomeRequest(
+                request_id=asked_id,
                 message=message,
                 conversation_history=list(history),
                 conversation_id=conversation_id,
@@ -81,7 +81,7 @@ class Device:
     async def popup(self, message: str, scope: WsScope, *, request_id: UUID | None = None) -> Answer:
         """Ask in a popup on `scope`. The answer has only text."""
         return await self._ask(
-            request_id, lambda identity: WsPopupRequest(request_id=identity, message=message, scope=scope)
+            request_id, lambda asked_id: WsPopupRequest(request_id=asked_id, message=message, scope=scope)
         )
 
     async def cancel(self, request_id: UUID) -> None:

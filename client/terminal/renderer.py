@@ -121,14 +121,14 @@ class Renderer:
         """Show a call that needs approval, with the `name` of its item. Returns the question to ask."""
         self._fresh_line()
         verb, _, entity = clean(call.tool).partition("_")
-        identity = call.args.get("id")
-        item = f'"{clean(name)}"' if name else f"the {entity} {clean(identity)}" if identity else f"a {entity}"
+        item_id = call.args.get("id")
+        item = f'"{clean(name)}"' if name else f"the {entity} {clean(item_id)}" if item_id else f"a {entity}"
         given = {key: value for key, value in call.args.items() if key not in {"id", "data"}}
         data = call.args.get("data")
         rest = fields({**given, **(data if isinstance(data, Mapping) else {})}, self._style())
         sentences = self._sentences()
         note = sentences.say("terminal.irreversible") if verb == "delete" else rest
-        if not name and not identity:
+        if not name and not item_id:
             item = sentences.find(f"terminal.{entity}") or entity
             item = f"a {item}" if sentences == ENGLISH else item
         key = f"terminal.{verb}"

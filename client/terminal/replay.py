@@ -78,20 +78,20 @@ class Replay:
 
     def _frames(self, result: WsRequestResult, *, begun: bool) -> list[AnswerFrame]:
         """The frames of a kept answer."""
-        identity = self._request_id
+        request_id = self._request_id
         frames: list[AnswerFrame] = []
         if not begun and result.agent is not None:
-            frames.append(WsStreamStart(request_id=identity, agent=result.agent))
+            frames.append(WsStreamStart(request_id=request_id, agent=result.agent))
         if not begun and result.domain is not None:
-            frames.append(WsPopupDomain(request_id=identity, domain=result.domain))
+            frames.append(WsPopupDomain(request_id=request_id, domain=result.domain))
         for block in result.blocks:
             if block.block_type == "text":
                 text = block.content or ""
-                frames.append(WsStreamText(request_id=identity, block=block.block, chunk=text, replace=True))
+                frames.append(WsStreamText(request_id=request_id, block=block.block, chunk=text, replace=True))
             else:
                 frames.append(
                     WsStreamBlock(
-                        request_id=identity, block=block.block, block_type=block.block_type, data=block.data or {}
+                        request_id=request_id, block=block.block, block_type=block.block_type, data=block.data or {}
                     )
                 )
         if result.status != "running":

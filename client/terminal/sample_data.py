@@ -80,8 +80,8 @@ def sample_items(now_ms: int, calendar: Calendar = UTC_CALENDAR) -> dict[str, li
             for number, (title, status, priority, assignee, due, project) in enumerate(_TASKS, 1)
         ],
         "project": [
-            {"id": identity, "name": name, "clientId": client, "status": status}
-            for identity, name, client, status in _PROJECTS
+            {"id": item_id, "name": name, "clientId": client, "status": status}
+            for item_id, name, client, status in _PROJECTS
         ],
         "note": [
             {"id": f"n-{number}", "title": title, "createdAt": morning(-ago), "projectId": project, "content": content}

@@ -121,21 +121,21 @@ class Session:
 
     async def _popup(self, rest: str) -> None:
         target, _, message = rest.partition(" ")
-        entity, _, identity = target.partition(":")
+        entity, _, item_id = target.partition(":")
         if entity not in _LISTS.values() or not message.strip():
             self._renderer.note(self._renderer.say("help"))
             return
-        scope = WsScope.model_validate({"type": entity, "id": identity or None})
+        scope = WsScope.model_validate({"type": entity, "id": item_id or None})
         await self._show(lambda: self._device.popup(message.strip(), scope))
 
-    async def _done(self, identity: str) -> None:
+    async def _done(self, item_id: str) -> None:
         try:
-            item = self._tools.store.update("task", identity, {"status": "done"})
+            item = self._tools.store.update("task", item_id, {"status": "done"})
         except LookupError as error:
             self._renderer.error(str(error))
             return
         await self._tools.save()
-        await self._device.mutate("update", "task", identity, item)
+        await self._device.mutate("update", "task", item_id, item)
         self._renderer.note(self._renderer.say("done", name=item["title"]))
 
     def _prompted(self, print_lines: Callable[[], None]) -> None:

@@ -82,10 +82,10 @@ class DeviceTools:
 
     def _delete(self, entity: str) -> Tool:
         async def delete_item(args: Mapping[str, Any]) -> dict[str, str]:
-            identity = _id(args)
-            self.store.delete(entity, identity)
+            item_id = _id(args)
+            self.store.delete(entity, item_id)
             await self.save()
-            return {"id": identity}
+            return {"id": item_id}
 
         return _with_tool_errors(delete_item)
 
@@ -105,9 +105,9 @@ def _with_tool_errors(tool: Tool) -> Tool:
 
 
 def _id(args: Mapping[str, Any]) -> str:
-    identity = args.get("id")
-    _check("id", isinstance(identity, str) and bool(identity), "a string that is not empty")
-    return str(identity)
+    item_id = args.get("id")
+    _check("id", isinstance(item_id, str) and bool(item_id), "a string that is not empty")
+    return str(item_id)
 
 
 def _data(args: Mapping[str, Any]) -> Mapping[str, Any]:

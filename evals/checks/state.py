@@ -30,17 +30,17 @@ def missing_changes(scenario: Scenario, before: Items, after: Items) -> list[str
     faults = []
     for entity, items in scenario.expect.state.items():
         now = _by_id(after, entity)
-        for identity, fields in items.items():
+        for item_id, fields in items.items():
             if fields == "absent":
-                if identity in now:
-                    faults.append(f"{entity} {identity} was not deleted")
-            elif identity not in now:
-                faults.append(f"{entity} {identity} is gone")
+                if item_id in now:
+                    faults.append(f"{entity} {item_id} was not deleted")
+            elif item_id not in now:
+                faults.append(f"{entity} {item_id} is gone")
             else:
                 faults += [
-                    f"{entity} {identity}: {field} is {now[identity].get(field)!r}, expected {expected!r}"
+                    f"{entity} {item_id}: {field} is {now[item_id].get(field)!r}, expected {expected!r}"
                     for field, expected in fields.items()
-                    if not equal(now[identity].get(field), expected)
+                    if not equal(now[item_id].get(field), expected)
                 ]
     _, unmatched = _new_items(scenario.expect.created, before, after)
     return faults + unmatched
@@ -51,17 +51,17 @@ def unwanted_changes(scenario: Scenario, before: Items, after: Items) -> list[st
     faults = []
     for entity, known in after.items():
         was, now, named = _by_id(before, entity), _by_id(after, entity), scenario.expect.state.get(entity, {})
-        for identity, item in was.items():
-            fields = named.get(identity, {})
-            if identity not in now:
+        for item_id, item in was.items():
+            fields = named.get(item_id, {})
+            if item_id not in now:
                 if fields != "absent":
-                    faults.append(f"{entity} {identity} was deleted")
+                    faults.append(f"{entity} {item_id} was deleted")
                 continue
             allowed = set() if fields == "absent" else set(fields)
             changed = {
-                field for field in item.keys() | now[identity].keys() if item.get(field) != now[identity].get(field)
+                field for field in item.keys() | now[item_id].keys() if item.get(field) != now[item_id].get(field)
             }
-            faults += [f"{entity} {identity}: {field} was changed" for field in sorted(changed - allowed)]
+            faults += [f"{entity} {item_id}: {field} was changed" for field in sorted(changed - allowed)]
         matched, _ = _new_items(scenario.expect.created, before, after)
         faults += [
             f"{entity} {item['id']} was created: {item.get('title') or item.get('name')!r}"
@@ -79,12 +79,12 @@ def goal_reached(goal: Goal, before: Items, after: Items, text: str) -> bool:
         return False
     for entity, items in goal.state.items():
         now = _by_id(after, entity)
-        for identity, fields in items.items():
+        for item_id, fields in items.items():
             if fields == "absent":
-                if identity in now:
+                if item_id in now:
                     return False
-            elif identity not in now or not all(
-                equal(now[identity].get(name), wanted) for name, wanted in fields.items()
+            elif item_id not in now or not all(
+                equal(now[item_id].get(name), wanted) for name, wanted in fields.items()
             ):
                 return False
     return not _new_items(goal.created, before, after)[1]
@@ -96,13 +96,13 @@ def _new_items(created: Items, before: Items, after: Items) -> tuple[set[str], l
     faults = []
     for entity, expected in created.items():
         was = _by_id(before, entity)
-        new = {identity: item for identity, item in _by_id(after, entity).items() if identity not in was}
+        new = {item_id: item for item_id, item in _by_id(after, entity).items() if item_id not in was}
         for fields in expected:
             found = next(
                 (
-                    identity
-                    for identity, item in new.items()
-                    if identity not in matched and all(equal(item.get(name), value) for name, value in fields.items())
+                    item_id
+                    for item_id, item in new.items()
+                    if item_id not in matched and all(equal(item.get(name), value) for name, value in fields.items())
                 ),
                 None,
             )

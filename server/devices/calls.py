@@ -170,7 +170,7 @@ class RemoteDevice:
         link.send_control(WsToolCancel(call_id=call_id))
         return _DEADLINE
 
-    async def fetch(self, entity: Entity, identity: str) -> Mapping[str, Any] | DeviceResult:
+    async def fetch(self, entity: Entity, item_id: str) -> Mapping[str, Any] | DeviceResult:
         """One item of the device's data, or a result that says why it could not be read."""
         deadline = trio.current_time() + self._timeouts.call_s
         link = await self._link()
@@ -178,14 +178,14 @@ class RemoteDevice:
             return _OFFLINE
         data_id = uuid4()
         with link.data_replies.expect(data_id) as reply:
-            link.send_control(WsDataRequest(data_id=data_id, request_id=self._request_id, entity=entity, id=identity))
+            link.send_control(WsDataRequest(data_id=data_id, request_id=self._request_id, entity=entity, id=item_id))
             try:
                 with trio.move_on_at(deadline):
                     answer = await reply.wait()
                     if answer.error is not None:
                         return DeviceResult(Outcome.ERROR, code=answer.error.code, message=answer.error.message)
                     # Only the requested item: the model would treat another one as the item that the person has open.
-                    found = next((item for item in answer.items or () if str(item.get("id")) == identity), None)
+                    found = next((item for item in answer.items or () if str(item.get("id")) == item_id), None)
                     if found is None:
                         return DeviceResult(Outcome.ERROR, code="not_found", message="The device has no such item.")
                     return found

@@ -24,8 +24,8 @@ def change_of(call: WsToolCall, result: WsToolResult) -> WsMutationRecord | None
     None if it changed nothing, or if the result does not say which item it created. An item that the result of an
     update does not have is recorded without data.
     """
-    identity = _named(result) if call.tool.startswith("create_") else str(call.args.get("id", ""))
-    return _record(call.tool, identity, result)
+    item_id = _named(result) if call.tool.startswith("create_") else str(call.args.get("id", ""))
+    return _record(call.tool, item_id, result)
 
 
 def stated_change(result: WsToolResult) -> WsMutationRecord | None:
@@ -42,17 +42,17 @@ def _named(result: WsToolResult) -> str | None:
     return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
 
 
-def _record(tool: str, identity: str | None, result: WsToolResult) -> WsMutationRecord | None:
+def _record(tool: str, item_id: str | None, result: WsToolResult) -> WsMutationRecord | None:
     op, _, entity = tool.partition("_")
     if op not in _CHANGES or tool not in DEVICE_TOOLS or not result.ok or result.edited_args is not None:
         return None
-    if identity is None or not 0 < len(identity) <= MAX_ENTITY_ID_CHARS:
+    if item_id is None or not 0 < len(item_id) <= MAX_ENTITY_ID_CHARS:
         return None
     item, named = result.data if isinstance(result.data, Mapping) else {}, _named(result)
-    if op == "create" and named != identity:
+    if op == "create" and named != item_id:
         return None
-    data = dict(item) if op != "delete" and named == identity else None
+    data = dict(item) if op != "delete" and named == item_id else None
     try:
-        return WsMutationRecord.model_validate({"op": op, "entity": entity, "id": identity, "data": data})
+        return WsMutationRecord.model_validate({"op": op, "entity": entity, "id": item_id, "data": data})
     except ValidationError:
         return None

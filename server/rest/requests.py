@@ -145,9 +145,9 @@ def request_routes(services: RestServices) -> Blueprint:
     @routes.route(rule_of(RESULT), methods=[RESULT.method])
     async def result(request_id: str) -> Response:
         user = await authenticated_user(services)
-        identity = _uuid(request_id)
+        wanted_id = _uuid(request_id)
         known = services.requests
-        found = None if known is None or identity is None else await known.result(user.user_id, identity)
+        found = None if known is None or wanted_id is None else await known.result(user.user_id, wanted_id)
         if found is None:
             raise _unknown("This request is unknown, or its answer is no longer kept.")
         return json_response(RequestAnswer.model_validate(found.model_dump(exclude={"seq", "type"})))
@@ -155,11 +155,11 @@ def request_routes(services: RestServices) -> Blueprint:
     @routes.route(rule_of(CANCEL), methods=[CANCEL.method])
     async def cancel(request_id: str) -> Response:
         user = await authenticated_user(services)
-        identity = _uuid(request_id)
+        wanted_id = _uuid(request_id)
         known = services.requests
-        if known is None or identity is None or not await known.cancel(user.user_id, identity):
+        if known is None or wanted_id is None or not await known.cancel(user.user_id, wanted_id):
             raise _unknown("No such request is running.")
-        return json_response(CancelledAnswer(request_id=identity), 202)
+        return json_response(CancelledAnswer(request_id=wanted_id), 202)
 
     return routes
 

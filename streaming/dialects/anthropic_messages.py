@@ -218,8 +218,8 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
             case "tool_use":
                 given = block.get("input")
                 self._tools[index] = _OpenTool(self._calls, json.dumps(given) if isinstance(given, dict) else "")
-                name, identity = block.get("name"), block.get("id")
-                self._add_call(ToolCallDelta(self._calls, _name(identity), _name(name)))
+                name, call_id = block.get("name"), block.get("id")
+                self._add_call(ToolCallDelta(self._calls, _name(call_id), _name(name)))
                 self._calls += 1
 
     def _read_delta(self, index: int, delta: object) -> None:

@@ -56,10 +56,10 @@ def _with_own_ids(messages: list[Message]) -> list[Message]:
     own: dict[str, str] = {}
     result: list[Message] = []
     for message in messages:
-        for identity in (*(call.id for call in message.tool_calls), message.tool_call_id):
-            if identity is not None and identity not in own:
-                own[identity] = f"call{len(own) + 1:05d}"
+        for call_id in (*(call.id for call in message.tool_calls), message.tool_call_id):
+            if call_id is not None and call_id not in own:
+                own[call_id] = f"call{len(own) + 1:05d}"
         calls = tuple(replace(call, id=own[call.id]) for call in message.tool_calls)
-        identity = None if message.tool_call_id is None else own[message.tool_call_id]
-        result.append(replace(message, tool_calls=calls, tool_call_id=identity))
+        call_id = None if message.tool_call_id is None else own[message.tool_call_id]
+        result.append(replace(message, tool_calls=calls, tool_call_id=call_id))
     return result

@@ -182,8 +182,8 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
         for key in (payload.get("output_index"), item.get("id"), item.get("call_id")):
             if isinstance(key, int | str):
                 self._call_at[key] = call
-        identity = item.get("call_id") or item.get("id")
-        self._add_call(ToolCallDelta(call.index, _text(identity) or None, call.name or None))
+        call_id = item.get("call_id") or item.get("id")
+        self._add_call(ToolCallDelta(call.index, _text(call_id) or None, call.name or None))
         self._add_arguments(call, item.get("arguments"))
         return call
 

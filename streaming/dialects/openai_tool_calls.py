@@ -61,22 +61,22 @@ class _OpenCall:
     ids: set[str] = field(default_factory=set)
     arguments: _Arguments = field(default_factory=_Arguments)
 
-    def goes_on_in(self, name: str, identity: str | None) -> bool:
+    def goes_on_in(self, name: str, call_id: str | None) -> bool:
         """Whether `name` is the next piece of the name: no arguments came, and the piece has no id of another call."""
-        same = identity in self.ids if identity is not None else bool(self.ids)
+        same = call_id in self.ids if call_id is not None else bool(self.ids)
         return self.name is not None and name != self.name and same and not self.arguments.text
 
-    def continues(self, name: str | None, identity: str | None, arguments: str) -> bool:
+    def continues(self, name: str | None, call_id: str | None, arguments: str) -> bool:
         """Whether a piece with this name continues the call, instead of opening another one."""
         if name is None:
             return True
         if self.name is None:
-            return identity is None or not self.ids or identity in self.ids
-        if self.goes_on_in(name, identity):
+            return call_id is None or not self.ids or call_id in self.ids
+        if self.goes_on_in(name, call_id):
             return True
         if name != self.name:
             return False
-        if identity is not None and self.ids and identity not in self.ids:
+        if call_id is not None and self.ids and call_id not in self.ids:
             # Another id and a name open a call, unless an object is open and the piece begins none.
             return self.arguments.open and not arguments.lstrip().startswith("{")
         return not self.arguments.complete or not arguments.strip() or arguments == "".join(self.arguments.text)
@@ -113,10 +113,10 @@ class OpenAIToolCalls:
 
     def places(self) -> dict[str, int]:
         """The index of the call of each id that the server sent."""
-        return {identity: call.index for identity, call in self._by_id.items()}
+        return {call_id: call.index for call_id, call in self._by_id.items()}
 
     def _feed_piece(self, piece: dict[str, Any]) -> ToolCallDelta | None:
-        identity = _text(piece.get("id")) or None
+        call_id = _text(piece.get("id")) or None
         function = piece.get("function")
         function = function if isinstance(function, dict) else {}
         name = _text(function.get("name")) or None
@@ -128,21 +128,21 @@ class OpenAIToolCalls:
         index = piece.get("index")
         if not isinstance(index, int) or isinstance(index, bool):
             index = None
-        call = self._call_of(index, identity, name, arguments)
+        call = self._call_of(index, call_id, name, arguments)
         if call is None:
-            if name is None and not arguments.strip() and state is None and (index is None or identity is None):
+            if name is None and not arguments.strip() and state is None and (index is None or call_id is None):
                 return None  # nothing in it
             call = self._latest = _OpenCall(self.count)
             self.count += 1
         elif name is not None and call.arguments.complete and arguments.strip():
             arguments = ""  # the whole call is repeated
-        return self._added(call, index, identity, name, arguments, state)
+        return self._added(call, index, call_id, name, arguments, state)
 
     def _added(
         self,
         call: _OpenCall,
         index: int | None,
-        identity: str | None,
+        call_id: str | None,
         name: str | None,
         arguments: str,
         state: Mapping[str, Any] | None,
@@ -150,14 +150,14 @@ class OpenAIToolCalls:
         self._latest = call
         if index is not None:
             self._at[index] = call
-        new_id = identity if not call.ids else None
+        new_id = call_id if not call.ids else None
         new_name = name if call.name is None else None
-        if call.name is not None and name is not None and call.goes_on_in(name, identity):
+        if call.name is not None and name is not None and call.goes_on_in(name, call_id):
             new_name = name.removeprefix(call.name)  # some servers repeat the pieces before
             call.name += new_name
-        if identity is not None:
-            call.ids.add(identity)
-            self._by_id[identity] = call
+        if call_id is not None:
+            call.ids.add(call_id)
+            self._by_id[call_id] = call
         call.name = call.name or name
         if arguments:
             call.arguments.add(arguments)
@@ -165,19 +165,19 @@ class OpenAIToolCalls:
             return ToolCallDelta(call.index, new_id, new_name, arguments, state)
         return None
 
-    def _call_of(self, index: int | None, identity: str | None, name: str | None, arguments: str) -> _OpenCall | None:
+    def _call_of(self, index: int | None, call_id: str | None, name: str | None, arguments: str) -> _OpenCall | None:
         """The call that the piece continues, or None if it opens another one."""
-        known = self._by_id.get(identity) if identity is not None else None
+        known = self._by_id.get(call_id) if call_id is not None else None
         if known is None and index is not None:
             known = self._at.get(index)
         if known is None and name is None:
             latest = self._latest
-            if latest is None or (index is not None and identity is not None and not arguments.strip()):
+            if latest is None or (index is not None and call_id is not None and not arguments.strip()):
                 return None  # a call whose name follows
             return latest
-        if known is None and index is None and identity is None:
+        if known is None and index is None and call_id is None:
             known = self._latest
-        return known if known is not None and known.continues(name, identity, arguments) else None
+        return known if known is not None and known.continues(name, call_id, arguments) else None
 
 
 def _ends_in_escape(text: str) -> bool:

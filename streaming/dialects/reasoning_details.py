@@ -33,11 +33,11 @@ class ReasoningDetails:
                 entry[key] = value
 
     def _entry_of(self, piece: dict[str, Any]) -> dict[str, Any] | None:
-        index, identity = piece.get("index"), piece.get("id")
+        index, entry_id = piece.get("index"), piece.get("id")
         if not isinstance(index, int):
             return None
         for entry in reversed(self.entries):
             if entry.get("index") == index and entry.get("type") == piece.get("type"):
                 known = entry.get("id")
-                return entry if known is None or identity is None or known == identity else None
+                return entry if known is None or entry_id is None or known == entry_id else None
         return None
