@@ -61,7 +61,12 @@ _MAX_HEADER_CHARS: Final = 400
 _TAIL_CHARS: Final = 64
 _LONGEST_TAG: Final = max(map(len, (*_TAGS, *_CLOSERS, *_HEADS, *_ENDS)))
 _ANY_CLOSER: Final = re.compile("|".join(map(re.escape, _CLOSERS)), re.IGNORECASE | re.ASCII)
-_CLOSER: Final = {tag: re.compile(re.escape(tag), re.IGNORECASE | re.ASCII) for tag in _CLOSERS}
+# Small models open with one of these words and close with another.
+_WORDS: Final = ("</think>", "</thinking>", "</thought>", "</reasoning>")
+_CLOSED_BY: Final = {tag: _WORDS if tag in _WORDS else (tag,) for tag in _CLOSERS}
+_CLOSER: Final = {
+    tag: re.compile("|".join(map(re.escape, closers)), re.IGNORECASE | re.ASCII) for tag, closers in _CLOSED_BY.items()
+}
 _TEXT_OPENS: Final = re.compile(r'"(?:content|text|answer|response|message)"\s*:\s*"\Z')
 _TICKS: Final = re.compile("`+|[^`]+")
 _FENCE_TICKS: Final = 3
@@ -255,7 +260,7 @@ class ReasoningText:
         close = _CLOSER[self._close].search(text)
         reasoning, rest = (text[: close.start()], text[close.end() :]) if close else (text, "")
         if close is None:
-            kept = _possible_tag(text, (self._close,))
+            kept = _possible_tag(text, _CLOSED_BY[self._close])
             reasoning, self._held = text[: len(text) - kept], text[len(text) - kept :]
         if reasoning:
             pieces.append(("reasoning", reasoning))

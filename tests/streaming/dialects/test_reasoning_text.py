@@ -42,6 +42,8 @@ CASES = [
     ("<think>\nhm\n</think>\n\nHi", "\nhm\n", "Hi"),
     ("<thinking>hm</thinking>Hi", "hm", "Hi"),
     ("<thought>hm</thought>\n" + BLOCKS, "hm", BLOCKS),
+    ("<thinking>hm</think>\n" + BLOCKS, "hm", BLOCKS),
+    ("<think>hm</reasoning>Hi", "hm", "Hi"),
     ("<reasoning>hm</reasoning>\n" + BLOCKS, "hm", BLOCKS),
     ("<seed:think>hm</seed:think>Hi", "hm", "Hi"),
     ("[THINK]secret[/THINK]" + BLOCKS, "secret", BLOCKS),
