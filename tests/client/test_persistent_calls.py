@@ -25,7 +25,7 @@ from streaming.wire import (
     WsToolResult,
 )
 from tests.client.peer import Peer, call
-from tests.client.scripted_device import device_at
+from tests.client.scripted_device import cut, device_at
 
 
 def offered(first: WsToolCall, *, accepted: bool = False) -> WsToolCall:
@@ -211,6 +211,7 @@ async def test_a_change_is_sent_to_a_server_that_does_not_know_its_call(
         await peer.send(wanted)
         await peer.expect(WsToolAccepted)
         results.append(await peer.expect(WsToolResult))
+        await cut(peer)
 
     async def next_one(peer: Peer) -> None:
         await peer.greet(resume=resume)
