@@ -91,6 +91,7 @@ def compose(
     changes = registry.changes = ChangeDelivery(memory.change_log, metrics)
     kept = KeptRequests(
         memory.answers,
+        memory.change_log,
         metrics,
         keep_s=settings.answer_keep_s,
         server_id=relay.server_id if relay is not None else None,

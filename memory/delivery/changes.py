@@ -128,6 +128,29 @@ class ChangeLog:
             return MissedChanges(last, "lost")
         return MissedChanges(last, "sent", changes)
 
+    async def of_request(self, user_id: UUID, request_id: UUID) -> list[NumberedChange]:
+        """The changes that a request has made, in order, if its row in `requests` is kept. Raises like `Vault.key`.
+
+        Reads at most 1,000 changes of the user since the request was admitted. Changes that can't be decrypted are left
+        out.
+        """
+
+        async def queue(connection: Connection, _: UserKey) -> Cursor:
+            values = {"user_id": user_id, "request_id": request_id, "limit": _MAX_MISSED}
+            return await connection.execute(self._vault.statements["changes_since_request"], values)
+
+        key, cursor = await self._vault.consistent(user_id, queue)
+        found = []
+        for number, mutation_id, device_id, token in await cursor.fetchall():
+            await trio.lowlevel.checkpoint()  # each may have a megabyte
+            try:
+                body = key.cipher.unseal(change_purpose(mutation_id), token)
+            except Unreadable:
+                continue
+            if body.get("request_id") == str(request_id):
+                found.append(NumberedChange(number, device_id, body))
+        return found
+
     async def seen(self, user_id: UUID, device_id: UUID, number: int) -> None:
         """Record that the device has applied every change up to `number`. A lower number than before does nothing."""
         values = {"user_id": user_id, "device_id": device_id, "number": number}

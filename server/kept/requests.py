@@ -6,7 +6,7 @@ kept.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID, uuid4
@@ -15,7 +15,7 @@ import structlog
 import trio
 from pydantic import ValidationError
 
-from memory.delivery import DeviceRecord, KeptAnswers, KeptRequest
+from memory.delivery import ChangeLog, DeviceRecord, KeptAnswers, KeptRequest
 from server.requests import ChatInput, ListedRequest, NotListed, fingerprint
 from server.sessions import KeptAnswer
 from server.telemetry import Metrics
@@ -48,6 +48,7 @@ class KeptRequests:
     def __init__(
         self,
         answers: KeptAnswers,
+        changes: ChangeLog,
         metrics: Metrics,
         *,
         keep_s: float,
@@ -55,11 +56,13 @@ class KeptRequests:
         server_lost: ServerLost = every_other_server_is_gone,
         per_user: int = 16,
     ) -> None:
-        """`keep_s`: seconds for which a result is kept after its request has ended.
+        """`changes` has the changes of a request whose server is gone.
 
+        `keep_s`: seconds for which a result is kept after its request has ended.
         `per_user`: running requests of one user at all servers together.
         """
         self._answers = answers
+        self._changes = changes
         self._metrics = metrics
         self._keep_s = keep_s
         self._server_id = server_id or uuid4()
@@ -69,6 +72,8 @@ class KeptRequests:
         self._claims: dict[tuple[UUID, UUID], UUID] = {}
         # Those of which it is not known whether the database has them.
         self._unknown: set[UUID] = set()
+        # Requests whose kept result is being amended: changes that become known at the same time are added one by one.
+        self._amended: dict[tuple[UUID, UUID], trio.Lock] = {}
 
     def __repr__(self) -> str:
         return f"<KeptRequests of {self._server_id}: {len(self._claims)} running>"
@@ -196,12 +201,24 @@ class KeptRequests:
 
     async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
         """See `server.sessions.KeptAnswers`."""
+        place = user_id, request_id
+        lock = self._amended.setdefault(place, trio.Lock())
+        try:
+            async with lock:
+                await self._amend(user_id, request_id, change)
+        finally:
+            if not lock.locked():
+                self._amended.pop(place, None)
+
+    async def _amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
         try:
             with trio.fail_after(_WITHIN_S):
                 kept = await self._read(user_id, request_id)
-                answer = None if kept is None else self._answer(user_id, kept)
+                answer = None if kept is None else await self._answer(user_id, kept)
                 if kept is None or answer is None or kept.state == "running":
                     return
+                if kept.result is None and change in answer.result.mutations:
+                    return  # its server is gone, and the log of changes has this change already
                 body = answer.amended(change).result.model_dump(mode="json", exclude_none=True, exclude={"seq", "type"})
                 await self._answers.end(
                     user_id,
@@ -225,11 +242,11 @@ class KeptRequests:
         try:
             with trio.fail_after(_WITHIN_S):
                 kept = await self._read(user_id, request_id)
+                return None if kept is None else await self._answer(user_id, kept)
         # A boundary: without the database only the answers in this process's memory are known.
         except Exception as error:  # noqa: BLE001
             log.warning("answer_find_failed", reason=type(error).__name__, detail=str(error))
             return None
-        return None if kept is None else self._answer(user_id, kept)
 
     async def _read(self, user_id: UUID, request_id: UUID) -> KeptRequest | None:
         """The row of a request. If the server that ran it is gone, the request has failed."""
@@ -238,7 +255,7 @@ class KeptRequests:
             return kept
         return (await self._answers.read(user_id, request_id) or kept) if await self._is_lost(user_id, kept) else kept
 
-    def _answer(self, user_id: UUID, kept: KeptRequest) -> KeptAnswer | None:
+    async def _answer(self, user_id: UUID, kept: KeptRequest) -> KeptAnswer | None:
         if kept.digest is None:
             return None
         server_id = None
@@ -255,10 +272,15 @@ class KeptRequests:
                 # Not "completed" without its blocks. The changes are listed in any case.
                 status = status.model_copy(update={"status": "failed", "error": _TOO_LARGE})
         elif kept.state == "failed" and not kept.too_large:
-            return _lost(user_id, kept)
+            return _lost(user_id, kept, await self._made(user_id, kept.request_id))
         else:
             return None
         return KeptAnswer(user_id, kept.device_id, bytes.fromhex(kept.digest), status, 0, server_id)
+
+    async def _made(self, user_id: UUID, request_id: UUID) -> list[WsMutationRecord]:
+        """What a request of a lost server has changed: the log of changes has each change that was acknowledged."""
+        made = await self._changes.of_request(user_id, request_id)
+        return [WsMutationRecord.model_validate(change.body) for change in made]
 
     async def _is_lost(self, user_id: UUID, kept: KeptRequest) -> bool:
         """Whether the request's server is gone. Its end is then recorded, so that it stays failed."""
@@ -309,9 +331,10 @@ class KeptRequests:
         return found
 
 
-def _lost(user_id: UUID, kept: KeptRequest) -> KeptAnswer:
-    advice = " It may have changed data: check your items before you ask again." if kept.changed else " Try again."
+def _lost(user_id: UUID, kept: KeptRequest, made: Sequence[WsMutationRecord] = ()) -> KeptAnswer:
+    changed = kept.changed or bool(made)
+    advice = " It may have changed data: check your items before you ask again." if changed else " Try again."
     message = _LOST + advice
-    failure = WsFailure(code=ErrorCode.SERVER_LOST, message=message, retryable=not kept.changed)
-    result = WsRequestResult(request_id=kept.request_id, status="failed", error=failure)
+    failure = WsFailure(code=ErrorCode.SERVER_LOST, message=message, retryable=not changed)
+    result = WsRequestResult(request_id=kept.request_id, status="failed", mutations=list(made), error=failure)
     return KeptAnswer(user_id, kept.device_id, bytes.fromhex(kept.digest or ""), result, 0)

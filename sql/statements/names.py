@@ -29,6 +29,7 @@ StatementName = Literal[
     "changes_erase",
     "changes_expire",
     "changes_last",
+    "changes_since_request",
     "changes_trim",
     "claimed_before",
     "conversation_episodes",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 from memory.delivery.answers import KeptAnswers
+from memory.delivery.changes import ChangeLog
 from server.kept.requests import KeptRequests
 from server.telemetry.metrics import Metrics
 from sql.pool import Pool
@@ -18,7 +19,7 @@ from tests.server.sessions.resuming_client import home
 async def test_an_erased_answer_is_neither_fetched_nor_watched_nor_replayed(pool: Pool) -> None:
     memories = Memories(pool)
     user_id: UUID = await memories.person()
-    kept = KeptRequests(KeptAnswers(memories.vault), Metrics(), keep_s=900)
+    kept = KeptRequests(KeptAnswers(memories.vault), ChangeLog(memories.vault), Metrics(), keep_s=900)
     stack = replace(memory_server(), user_id=user_id, claims=kept, store=kept)
     stack.model.answer(text_block("The secret."))
     request, device_id = home("hello"), uuid4()

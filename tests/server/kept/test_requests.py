@@ -13,6 +13,7 @@ import trio
 import trio.lowlevel
 
 from memory.delivery.answers import KeptAnswers
+from memory.delivery.changes import Change, ChangeLog
 from memory.delivery.devices import ClientRecord, DeviceRecords
 from server.kept.requests import KeptRequests
 from server.requests import ChatInput, fingerprint, is_same_request
@@ -34,6 +35,7 @@ class Servers:
 
     def __init__(self, memories: Memories, user_id: UUID) -> None:
         self.answers = KeptAnswers(memories.vault)
+        self.changes = ChangeLog(memories.vault)
         self.devices = DeviceRecords(memories.vault)
         self.chat = ChatInput(uuid4(), user_id, "What is due?", "home", device_id=PHONE)
         self.lost: set[UUID] = set()
@@ -44,7 +46,13 @@ class Servers:
             return server_id in self.lost
 
         return KeptRequests(
-            self.answers, self.metrics, keep_s=60, server_id=server_id, server_lost=is_lost, per_user=per_user
+            self.answers,
+            self.changes,
+            self.metrics,
+            keep_s=60,
+            server_id=server_id,
+            server_lost=is_lost,
+            per_user=per_user,
         )
 
     def answer(self) -> KeptAnswer:
@@ -64,6 +72,12 @@ class Servers:
         assert found is not None
         error = found.result.error
         return found.result.status, None if error is None else error.code, None if error is None else error.retryable
+
+    async def log(self, change: WsMutationRecord, request_id: UUID | None = None) -> None:
+        """Add a change of the request to the user's log of changes."""
+        body = change.model_dump(mode="json", exclude_none=True)
+        body |= {"request_id": str(request_id or self.chat.request_id)}
+        await self.changes.append(self.chat.user_id, [Change(uuid4(), PHONE, body)])
 
     def kept(self) -> dict[str, float]:
         prefix = 'tessera_kept_answers_total{outcome="'
@@ -240,6 +254,47 @@ async def test_a_change_that_becomes_known_after_the_server_was_lost_is_listed(s
     assert found.result.error is not None
     assert (found.result.error.code, found.result.error.retryable) == (ErrorCode.SERVER_LOST, False)
     assert found.result.mutations == changes
+
+
+async def test_changes_that_the_log_has_are_listed_after_the_server_was_lost(servers: Servers) -> None:
+    dead, other, chat = servers.open(), servers.open(), servers.chat
+    early, late, last = (WsMutationRecord(op="create", entity="task", id=task, data={"id": task}) for task in "abc")
+    await servers.log(late)  # it has the request's id, and is older than the request
+    assert await dead.claim(chat, 60) == "claimed"
+    await servers.log(early)
+    await servers.log(early, request_id=uuid4())  # of another request
+    # The server is gone, which is not known yet: it has not missed enough heartbeats.
+    await servers.log(late)
+    await other.amend(chat.user_id, chat.request_id, late)
+    assert await servers.state(other) == ("running", None, None)
+    servers.lost.add(dead._server_id)
+    found = await other.find(chat.user_id, chat.request_id)
+    assert found is not None
+    assert found.result.mutations == [early, late]
+    # `changing` was not recorded, but a change is known.
+    assert await servers.state(other) == ("failed", ErrorCode.SERVER_LOST, False)
+    await servers.log(last)
+    await other.amend(chat.user_id, chat.request_id, last)
+    found = await other.find(chat.user_id, chat.request_id)
+    assert found is not None
+    assert found.result.mutations == [early, late, last]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_changes_that_become_known_at_the_same_time_are_all_listed(servers: Servers, lost: bool) -> None:
+    one, other, chat = servers.open(), servers.open(), servers.chat
+    changes = [WsMutationRecord(op="create", entity="task", id=f"t{number}") for number in range(5)]
+    assert await one.claim(chat, 60) == "claimed"
+    if lost:
+        servers.lost.add(one._server_id)
+    else:
+        await one.keep(servers.answer())
+    async with trio.open_nursery() as nursery:
+        for change in changes:
+            nursery.start_soon(other.amend, chat.user_id, chat.request_id, change)
+    found = await other.find(chat.user_id, chat.request_id)
+    assert found is not None
+    assert sorted(change.id for change in found.result.mutations) == [change.id for change in changes]
 
 
 async def test_keeping_is_retried_and_the_answer_is_fetched_meanwhile(
