@@ -64,6 +64,33 @@ async def test_the_oldest_ended_answer_is_dropped_and_a_resume_gets_its_result(p
         assert frames == []
 
 
+async def test_an_answer_that_is_dropped_before_its_time_is_named_lost_and_is_not_made_again() -> None:
+    stack = memory_server()
+    stack.sessions._in_memory._max_user_bytes = 1500
+    device_id, asked = uuid4(), [home() for _ in range(3)]
+    async with stack.running():
+        async with stack.device(device_id=device_id) as socket:
+            for request in asked:
+                stack.model.answer(*long_answer(LONG))
+                await socket.say(**request)
+                end = await end_of(socket, UUID(str(request["request_id"])))
+        models = len(stack.model.requests)
+        for resume in ((socket.ready["session_id"], socket.ready["seq"]), (socket.ready["session_id"], end["seq"])):
+            async with stack.device(device_id=device_id, resume=resume) as again:
+                states = {one["request_id"]: one for one in again.ready["requests"]}
+                lost = states.pop(str(asked[0]["request_id"]))
+                assert (lost["state"], lost["reason"]) == ("lost", "the answer is no longer kept")
+                assert [one["state"] for one in states.values()] == ["completed"] * 2
+                frames = []
+                for sent in ({"type": "watch", "request_id": asked[0]["request_id"]}, asked[0]):
+                    await again.say(**sent)
+                    frames += await again.hear_until("error")
+                mine = [frame for frame in frames if frame.get("request_id") == lost["request_id"]]
+                # Nothing of it is replayed, not even its end.
+                assert [frame.get("code") for frame in mine] == ["unknown_request", "duplicate_request"]
+    assert len(stack.model.requests) == models
+
+
 async def test_a_request_waits_until_another_one_has_ended() -> None:
     stack = memory_server(session_log_bytes=1000)
     go_on, more = trio.Event(), trio.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import pytest
@@ -253,6 +254,19 @@ async def test_draining_lets_a_request_finish_and_takes_no_other() -> None:
         frames = await busy.rest()
         assert (texts(frames), frames[-1]["status"]) == ("the last", "completed")
         assert busy.closed_with == (CloseCode.DRAINING, "the server is stopping")
+
+
+async def test_a_draining_server_spreads_the_times_at_which_its_devices_come_back() -> None:
+    stack = memory_server()
+    async with AsyncExitStack() as devices:
+        sockets = [await devices.enter_async_context(stack.device()) for _ in range(20)]
+        for link in stack.registry.all():
+            link.drain()
+        times = [(await socket.hear_until("draining"))[-1]["retry_after_ms"] for socket in sockets]
+    # At random over a second: two of 20 devices may get the same time, but not many.
+    assert all(0 <= time < 1000 for time in times)
+    assert len(set(times)) > 10
+    assert max(times) - min(times) > 200
 
 
 async def test_a_session_that_was_asked_to_resume_says_that_it_cannot() -> None:
