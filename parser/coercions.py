@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from parser.blocks import BlockType, ChartType, Entity
+from parser.blocks import CONDITION_KEYS, BlockType, ChartType, Entity
 from parser.events import Repair
 from parser.vocabulary import FIELDS, MEMBERS, chart_type
 
@@ -322,6 +322,9 @@ def _reference(made: Members, members: Mapping[str, Any], repairs: list[Repair])
         if texts != made.get("ids"):
             made["ids"] = texts
             repairs.append(Repair.ID)
+    else:
+        # Without its condition, the block would mean all items.
+        made |= {name: members[name] for name in CONDITION_KEYS if members.get(name)}
 
 
 def _nothing(_made: Members, _members: Mapping[str, Any], _repairs: list[Repair]) -> None:

@@ -18,7 +18,7 @@ from person import remembered_locale, resolve_locale
 from sql.driver import Connection, Cursor
 from sql.statements import StatementName
 
-_BESIDE: Final[tuple[StatementName, ...]] = ("core_all", "habits_state", "claimed_before")
+_CONTEXT: Final[tuple[StatementName, ...]] = ("core_all", "habits_state", "claimed_before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class EpisodeQueue:
         """Claim the user's due episodes, at most `limit`; None if there are none. Raises like `Queue.claim`."""
         cursors: list[Cursor] = []
 
-        async def beside(connection: Connection, claim_id: UUID) -> None:
+        async def context(connection: Connection, claim_id: UUID) -> None:
             values = {"user_id": user_id, "claim": claim_id}
-            cursors.extend([await connection.execute(self._vault.statements[name], values) for name in _BESIDE])
+            cursors.extend([await connection.execute(self._vault.statements[name], values) for name in _CONTEXT])
 
-        claim = await self._queue.claim(user_id, limit, beside)
+        claim = await self._queue.claim(user_id, limit, context)
         if claim is None:
             return None
         core, state, earlier = cursors

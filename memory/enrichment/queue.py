@@ -73,11 +73,11 @@ class Queue:
         return await swept_users(self._vault.pool, self._vault.statements[self._statements.users], _USERS_AT_ONCE)
 
     async def claim(
-        self, user_id: UUID, limit: int, beside: Callable[[Connection, UUID], Awaitable[None]] | None = None
+        self, user_id: UUID, limit: int, context: Callable[[Connection, UUID], Awaitable[None]] | None = None
     ) -> Claim | None:
         """Claim the user's due work, at most `limit` rows; None if there is none. One round trip.
 
-        `beside(connection, claim_id)` queues statements that run after the claim in its transaction.
+        `context(connection, claim_id)` queues statements that run after the claim in its transaction.
 
         Raises like `Vault.key`; the rows are postponed then, without a limit on the attempts, because the operator has
         to repair the keys.
@@ -88,8 +88,8 @@ class Queue:
             # Read the key first. If it is replaced before the claim, it differs from the key at the commit.
             key_row = await connection.execute(self._vault.statements["user_key"], values)
             claimed = await connection.execute(self._vault.statements[self._statements.claim], values)
-            if beside is not None:
-                await beside(connection, claim_id)
+            if context is not None:
+                await context(connection, claim_id)
         rows = await claimed.fetchall()
         if not rows:
             return None

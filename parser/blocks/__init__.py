@@ -15,6 +15,7 @@ from parser.blocks.bindings import (
     TimelineFrom,
 )
 from parser.blocks.models import (
+    CONDITION_KEYS,
     Block,
     BlockType,
     BoundBlock,
@@ -32,6 +33,7 @@ from parser.blocks.models import (
 )
 
 __all__ = [
+    "CONDITION_KEYS",
     "Aggregate",
     "BindReason",
     "Block",

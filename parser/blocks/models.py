@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from math import isfinite
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -184,12 +184,27 @@ class BoundTimelineBlock(_Block):
     source: Annotated[TimelineFrom, Field(alias="from")]
 
 
+CONDITION_KEYS: Final = ("filter", "where")
+"""Members with which a model means some of the items. A reference has no place for them."""
+
+
 class EntityRefBlock(_Block):
     """A reference that the server resolves from this request's tool results; never the model's own copy of the data."""
 
     type: Literal[BlockType.ENTITY_REF]
     entity: Entity
     ids: list[str] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_its_items(cls, members: object) -> object:
+        # Without `ids` the block means all items. One with an `id` or a condition does not mean all.
+        if isinstance(members, dict) and members.get("ids") is None:
+            if isinstance(id_ := members.get("id"), str | int) and not isinstance(id_, bool) and id_ != "":
+                return {**members, "ids": [str(id_)]}
+            if any(members.get(name) for name in CONDITION_KEYS):
+                raise ValueError("an entity_ref has no filter: name the items in `ids`, or use a table with `from`")
+        return members
 
 
 BoundBlock = BoundChartBlock | BoundTableBlock | BoundTimelineBlock

@@ -64,7 +64,7 @@ class SharedLimits:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Stay connected until cancelled. Reports through `task_status` after the first attempt."""
-        attempted = False
+        attempted = told = False
 
         def attempt() -> None:
             nonlocal attempted
@@ -72,13 +72,19 @@ class SharedLimits:
                 attempted = True
                 task_status.started()
 
+        def connect() -> None:
+            nonlocal told
+            told = False
+            attempt()
+
         while True:
             try:
                 with trio.CancelScope() as self._connection:
-                    await self._connect(attempt)
+                    await self._connect(connect)
             except* (trio.BrokenResourceError, trio.ClosedResourceError, OSError, ValueError):
                 pass
-            if self._outgoing is not None:
+            if not told:  # also if the first attempt failed
+                told = True
                 log.warning("shared_limits_lost")
             self._outgoing = self._connection = None
             for asked in self._asked.values():

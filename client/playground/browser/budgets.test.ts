@@ -138,7 +138,7 @@ it("draws a streamed answer in at most one change for each frame", async () => {
   const changes = after.changes - before.changes;
   const tasks = after.tasks - before.tasks;
   process.stdout.write(`The answer had ${frames} frames: ${changes} changes of the page, ${tasks} tasks over 50 ms.\n`);
-  // The page changes at most once for each frame, and for what the person does. This is what causes long tasks.
+  // Changes cause long tasks. Each frame makes at most one, and the 40 are for the person's own actions.
   expect(changes).toBeLessThan(frames + 40);
   expect(tasks).toBeLessThan(12);
   expect(watch.complaints).toEqual([]);

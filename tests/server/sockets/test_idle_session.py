@@ -56,7 +56,7 @@ async def test_an_idle_session_keeps_no_hello_and_no_generator(database: str) ->
 async def numbers(kinds: Sequence[type]) -> list[int]:
     """How many objects of each kind stay: the fewest of several looks, because the server has other work meanwhile."""
     looks = []
-    for _ in range(5):
+    for _ in range(3):
         await trio.testing.wait_all_tasks_blocked()
         gc.unfreeze()
         gc.collect()

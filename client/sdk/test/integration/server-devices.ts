@@ -20,7 +20,7 @@ export class ServerDevices {
     this.seen = seen;
   }
 
-  /** A new account. It comes from a network address of its own, because logins are limited per address. */
+  /** A new account. Each comes from a different network address, because logins are limited per address. */
   async account(): Promise<Login & { email: string }> {
     const email = `${randomUUID()}@example.com`;
     this.#accounts += 1;
