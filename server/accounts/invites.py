@@ -9,6 +9,7 @@ from typing import Final
 from sql.driver import Connection
 from sql.pool import Pool
 from sql.statements import Statements
+from sql.tenant import without_user
 
 _BYTES: Final = 18
 
@@ -31,16 +32,26 @@ class Invites:
         """A new code, which is valid for `ttl_s` seconds; only for `email`, if it is given."""
         code = secrets.token_urlsafe(_BYTES)
         values = {"new_invite_digest": _digest(code), "email": email, "ttl_s": ttl_s}
-        async with self._pool.connection() as connection:
+        async with without_user(self._pool) as connection:
             await connection.execute(self._statements["invite_insert"], values)
         return code
 
-    async def use_in(self, connection: Connection, code: str, email: str) -> None:
-        """Use `code` up in a transaction that creates the account. Raises `InviteRefused`."""
-        values = {"invite_digest": _digest(code), "email": email}
-        cursor = await connection.execute(self._statements["invite_use"], values)
+    async def check(self, code: str, email: str) -> None:
+        """Raise `InviteRefused` if `email` can't use `code` now. Does not use it up, and reads no account."""
+        async with without_user(self._pool) as connection:
+            cursor = await connection.execute(self._statements["invite_check"], _values(code, email))
         if await cursor.fetchone() is None:
             raise InviteRefused
+
+    async def use_in(self, connection: Connection, code: str, email: str) -> None:
+        """Use `code` up in a transaction that creates the account. Raises `InviteRefused`."""
+        cursor = await connection.execute(self._statements["invite_use"], _values(code, email))
+        if await cursor.fetchone() is None:
+            raise InviteRefused
+
+
+def _values(code: str, email: str) -> dict[str, object]:
+    return {"invite_digest": _digest(code), "email": email}
 
 
 def _digest(code: str) -> bytes:

@@ -77,11 +77,18 @@ class Registration:
         """The invite that a registration uses up; None if it needs none."""
         return (self._invites, code) if self.mode == "invite" else None
 
-    async def is_verified(self, email: Email, code: str | None, accounts: Accounts) -> bool:
+    async def is_verified(
+        self, email: Email, code: str | None, accounts: Accounts, *, invite: tuple[Invites, str] | None
+    ) -> bool:
         """Whether the caller reads the mail of `email`. Without a `code`, a mail with one is sent, and False returned.
 
-        Raises `EmailCodeRefused`, `EmailNotSent` and the database's errors.
+        `invite`: from `invite`. It is checked first, so that a caller without one sends no mail and gets the same
+        answer after the same work, whether or not the address has an account. It is not used up.
+
+        Raises `InviteRefused`, `EmailCodeRefused`, `EmailNotSent` and the database's errors.
         """
+        if invite is not None:
+            await invite[0].check(invite[1], email)
         if self._webhook is None:
             return True
         if code is not None:

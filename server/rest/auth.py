@@ -208,13 +208,14 @@ def auth_routes(services: RestServices, limits: AuthLimits) -> Blueprint:
         check_password(password, body.email)
         await limits.by_signup(client_address(services))
         code = body.code.get_secret_value() if body.code is not None else None
-        if not await registration.is_verified(body.email, code, services.accounts):
+        invite = registration.invite(body.invite.get_secret_value() if body.invite is not None else "")
+        if not await registration.is_verified(body.email, code, services.accounts, invite=invite):
             return json_response(VerificationAnswer(), 202)
         try:
             user_id = await services.accounts.register(
                 body.email,
                 password,
-                invite=registration.invite(body.invite.get_secret_value() if body.invite is not None else ""),
+                invite=invite,
                 source=HashSource(client_address(services)),
             )
         except EmailTaken as error:

@@ -88,13 +88,14 @@ def guest_routes(services: RestServices, limits: AuthLimits) -> Blueprint:
         try:
             await services.accounts.guest_credentials(user.user_id)  # no mail for an account that can't be named
             code = body.code.get_secret_value() if body.code is not None else None
-            if not await registration.is_verified(body.email, code, services.accounts):
+            invite = registration.invite(body.invite.get_secret_value() if body.invite is not None else "")
+            if not await registration.is_verified(body.email, code, services.accounts, invite=invite):
                 return json_response(VerificationAnswer(), 202)
             await services.accounts.name_guest(
                 user.user_id,
                 body.email,
                 password,
-                invite=registration.invite(body.invite.get_secret_value() if body.invite is not None else ""),
+                invite=invite,
                 source=HashSource(str(user.user_id), known=True),
             )
         except NoGuest as error:

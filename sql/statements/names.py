@@ -85,6 +85,7 @@ StatementName = Literal[
     "index_state",
     "index_used",
     "index_users",
+    "invite_check",
     "invite_insert",
     "invite_use",
     "login_bind",

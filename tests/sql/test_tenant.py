@@ -37,6 +37,7 @@ OF_NO_USER = {
     "relay_workers_live",
     "relay_worker_leave",
     "relay_expire_workers",
+    "invite_check",
     "invite_insert",
     "invite_use",
 }

@@ -103,6 +103,16 @@ async def test_registration_off_or_without_an_invite_refuses_the_name(
             assert (await client.post(NAME, json=ANN | {"invite": invite})).status_code == 200
 
 
+async def test_an_invite_that_cannot_be_used_sends_no_mail(pool: Pool) -> None:
+    async with mail_service() as (webhook, told), guest_of(pool, "invite", webhook) as (client, made):
+        error = error_of(await client.post(NAME, json=ANN | {"invite": "wrong"}), 403)
+        assert (error["code"], told) == ("invite_refused", [])
+        invite = await Invites(pool, Statements.load()).create(None, 60)
+        assert (await client.post(NAME, json=ANN | {"invite": invite})).status_code == 202
+        named = await client.post(NAME, json=ANN | {"invite": invite, "code": told[0]["code"]})
+        assert named.json()["user_id"] == made["user_id"]
+
+
 async def test_the_address_is_verified_as_in_a_registration(pool: Pool) -> None:
     async with mail_service() as (webhook, told), guest_of(pool, "open", webhook) as (client, made):
         sent = await client.post(NAME, json=ANN)

@@ -20,7 +20,7 @@ from server.net.http_server import serve_rest
 from server.rest.services import RestLimits
 from sql.pool import Pool
 from sql.statements import Statements
-from tests.server.rest.rest_server import KEY, client_of
+from tests.server.rest.rest_server import KEY, client_of, make_services
 from tests.server.rest.test_app import error_of
 from tests.server.rest.test_auth_routes import ANN, LOGIN, REGISTER, services_over
 
@@ -97,6 +97,49 @@ async def test_an_address_is_verified_and_nobody_learns_whether_it_exists(pool: 
         assert told[1] == {"kind": "account_exists", "email": "ann@example.com"}
         # The password of the refused attempt counts nowhere.
         assert (await client.post(LOGIN, json=ANN)).status_code == 200
+
+
+async def test_an_invite_that_cannot_be_used_sends_no_mail(pool: Pool) -> None:
+    invites = Invites(pool, Statements.load())
+    good, used = await invites.create(None, 60), await invites.create(None, 60)
+    personal, expired = await invites.create("ben@example.com", 60), await invites.create(None, -1)
+    limits = RestLimits(auth_address_burst=1000, auth_email_burst=1000, signups_per_hour=1000)
+    async with (
+        mail_service() as (webhook, told),
+        client_of(services_over(pool, limits, registration=registering("invite", webhook)), user=None) as client,
+    ):
+        owner = {**ANN, "email": "owner@example.com"}
+        proof = {"invite": used, "code": CODES.email_code("owner@example.com", 4e9)}
+        assert (await client.post(REGISTER, json=owner | proof)).status_code == 201
+
+        refusals = set[tuple[int, str]]()
+        for body in (ANN, owner):
+            proved = {"code": CODES.email_code(body["email"], 4e9)}
+            for invite in ({}, {"invite": "wrong"}, {"invite": used}, {"invite": personal}, {"invite": expired}):
+                for code in ({}, {"code": "1-wrong"}, proved):
+                    refused = await client.post(REGISTER, json=body | invite | code)
+                    refusals.add((refused.status_code, refused.text))
+        # One answer for a free address and for one with an account.
+        ((status, text),) = refusals
+        assert (status, told) == (403, []), text
+        assert "invite_refused" in text
+
+        sent = [await client.post(REGISTER, json=body | {"invite": good}) for body in (ANN, owner)]
+        assert {(one.status_code, one.text) for one in sent} == {(202, '{"verification":"sent"}')}
+        assert [mail["kind"] for mail in told] == ["verify_email", "account_exists"]
+        # A mail does not use the invite up.
+        made = await client.post(REGISTER, json=ANN | {"invite": good, "code": told[0]["code"]})
+        assert made.status_code == 201
+
+
+async def test_an_invite_that_cannot_be_used_is_refused_without_a_look_at_the_accounts(pool: Pool) -> None:
+    """So the work is the same for every address. These services have no accounts: a look at one would answer 500."""
+    async with mail_service() as (webhook, _):
+        for mails in (webhook, None):
+            services = make_services(registration=registering("invite", mails)(pool))
+            async with client_of(services, user=None) as client:
+                error = error_of(await client.post(REGISTER, json=ANN | {"invite": "wrong"}), 403)
+            assert error["code"] == "invite_refused"
 
 
 async def test_a_mail_that_could_not_be_sent_is_no_success(pool: Pool) -> None:
