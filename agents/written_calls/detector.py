@@ -43,6 +43,7 @@ _BEGUN: Final = re.compile(
 )
 _CUT_NAME: Final = re.compile(
     r"""(?<!\w)["']?(?:name|tool|tool_name|function|action|recipient_name)["']?\s{0,20}:\s{0,20}["'](\w+)\Z"""
+    r"""|[{,]\s{0,20}["'](\w+_\w*)\Z"""
 )
 _CUT_PYTHON: Final = re.compile(
     r"\s*(?:[\w ]{1,20}:\s*)?(?:```\w*\s+)?(?:print\(\s*)?\[?\s*([\w.]+_\w*)(?:[ \t]*\n\s*[Aa][A-Za-z ]*:?\s*)?"
@@ -251,7 +252,7 @@ class WrittenCalls:
     def _ends_in_name(self, source: str) -> bool:
         """Whether the text of a possible call ends within the name of an offered tool."""
         cut = _CUT_NAME.search(source[-_MAX_NAME_TAIL:]) or _CUT_PYTHON.fullmatch(source[:_MAX_NAME_TAIL])
-        return cut is not None and self._names.may_begin(cut[1])
+        return cut is not None and self._names.may_begin(cut[cut.lastindex or 1])
 
     # ---- candidates -------------------------------------------------------------------------------------------------
 
@@ -348,6 +349,8 @@ class WrittenCalls:
                 return _MORE
         if value_at == 0 and _INSIDE.search(self._recently()):
             return _NO
+        if self._held[value_at] not in "{[":  # a call in Python after a mark
+            return Verdict.CALL, value_at, PythonRegion(self._names, alone=False)
         named = (
             MISTRAL_NAME.fullmatch(self._held[:value_at].removeprefix("[TOOL_CALLS]")) if form == "mistral" else None
         )

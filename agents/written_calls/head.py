@@ -27,7 +27,9 @@ ARGUMENT_KEYS: Final = (
     *("parameters", "arguments", "args", "input", "params", "kwargs"),
     *("action_input", "tool_input", "tool_args", "tool_arguments", "tool_parameters"),
 )
-LIST_KEYS: Final = ("tool_calls", "function_call", "tool_call", "tool_uses")
+LIST_KEYS: Final = ("tool_calls", "function_call", "tool_call", "tool_uses", "function_calls", "call", "calls")
+OBJECT_KEYS: Final = ("function", "tool", "action")
+"""A call may also be an object under these keys."""
 CALL_TYPES: Final = ("function", "function_call", "tool_call", "tool_use")
 OTHER_KEYS: Final = ("type", "id", "index", "thought", "thoughts")
 _KEYS: Final = (*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, *OTHER_KEYS)
@@ -57,14 +59,17 @@ def _value(text: str, at: int, names: ToolNames) -> Verdict:
 
 
 def _object(text: str, at: int, names: ToolNames) -> Verdict:
-    at = _skip(text, at + 1)
+    begin = at = _skip(text, at + 1)
     while not _is_cut(text, at):
-        key, whole, at = _key(text, at)
+        key, whole, end = _key(text, at)
         if key is None:
             return Verdict.NO
+        names_tool = at == begin and key not in _KEYS
+        at = end
         if not whole:
-            return Verdict.MORE if any(known.startswith(key) for known in _KEYS) else Verdict.NO
-        if key not in _KEYS:
+            may_be_known = any(known.startswith(key) for known in _KEYS)
+            return Verdict.MORE if may_be_known or (names_tool and names.may_begin(key)) else Verdict.NO
+        if key not in _KEYS and not (names_tool and names.key(key)):
             return Verdict.NO
         at = _skip(text, at)
         if _is_cut(text, at):
@@ -76,8 +81,10 @@ def _object(text: str, at: int, names: ToolNames) -> Verdict:
             break
         if key in ARGUMENT_KEYS:
             return Verdict.MAYBE
+        if names_tool:
+            return Verdict.MAYBE if text[at] == "{" else Verdict.NO
         if text[at] in "{[":
-            return _value(text, at, names) if key == "function" or key in LIST_KEYS else Verdict.NO
+            return _value(text, at, names) if key in OBJECT_KEYS or key in LIST_KEYS else Verdict.NO
         verdict, at = _scalar(text, at, key, names)
         if verdict is not None:
             return verdict

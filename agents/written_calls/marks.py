@@ -7,6 +7,7 @@ from typing import Final
 
 from agents.written_calls.head import Verdict
 from agents.written_calls.names import ToolNames
+from agents.written_calls.python_calls import judge_python
 
 MARKERS: Final = {
     "<tool_call>": "hermes",
@@ -41,7 +42,7 @@ def value_start(held: str, at: int, names: ToolNames, *, last: bool) -> tuple[in
             end = at + len(marker)
             if marker == "[TOOL_CALLS]":
                 return _after_mistral(held, end, names)
-            return _at_value(held, len(held) - len(held[end:].lstrip()))
+            return _at_value(held, len(held) - len(held[end:].lstrip()), names, last=last)
         if marker.startswith(held[at:]) and not last:
             return 0, Verdict.MORE
     return (at, None) if held[at] in "{[" else (0, Verdict.NO)
@@ -60,10 +61,13 @@ def _after_mistral(held: str, at: int, names: ToolNames) -> tuple[int, Verdict |
     return 0, Verdict.NO
 
 
-def _at_value(held: str, at: int) -> tuple[int, Verdict | None]:
+def _at_value(held: str, at: int, names: ToolNames, *, last: bool) -> tuple[int, Verdict | None]:
     if at == len(held):
         return 0, Verdict.MORE if at < MAX_GAP else Verdict.NO
-    return (at, None) if held[at] in "{[" else (0, Verdict.NO)
+    if held[at] in "{[":
+        return at, None
+    verdict = judge_python(held, at, names, last=last)
+    return (at, None) if verdict is Verdict.CALL else (0, verdict)
 
 
 def label_end(held: str, at: int) -> int | None:

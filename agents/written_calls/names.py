@@ -9,6 +9,8 @@ from typing import Final
 _SEPARATORS: Final = re.compile(r"[-_ ]")
 _PREFIXES: Final = ("functions.", "default_api.", "tools.", "api.")
 """Namespaces in which some chat templates put the tools."""
+_SUFFIX: Final = re.compile(r"\.c?a?l?l?\Z")
+"""`.call` of Llama's built-in tools, perhaps cut: `list_tasks.call(status="todo")`."""
 _LONGEST: Final = 80
 
 
@@ -23,13 +25,18 @@ class ToolNames:
         """The name of the offered tool; None if no tool is meant."""
         if written in self._exact:
             return written
+        written = written.removesuffix(".call")
         return self._names.get(_folded(_without_prefix(written))) if len(written) <= _LONGEST else None
+
+    def key(self, written: str) -> str | None:
+        """The name of the offered tool that the key of an object names. A key with a space is a heading."""
+        return None if " " in written else self.find(written)
 
     def may_begin(self, written: str) -> bool:
         """Whether more characters could make the name of an offered tool of `written`."""
         if any(prefix.startswith(written) for prefix in _PREFIXES):
             return True
-        folded = _folded(_without_prefix(written))
+        folded = _folded(_SUFFIX.sub("", _without_prefix(written)))
         return any(name.startswith(folded) for name in self._names)
 
 

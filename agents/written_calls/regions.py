@@ -73,7 +73,7 @@ class JsonRegion:
             and is_json(closed)
         ):
             return calls, False
-        calls = broken_call(source, self._names) if may_become_call(closed) else None
+        calls = broken_call(source, self._names) if may_become_call(closed, self._names) else None
         return None if calls is None else (calls, True)
 
 
@@ -112,28 +112,41 @@ class PythonRegion:
         self._end = PythonEnd()
         self._closed = False
         self._prose = False
+        self._more = False  # a semicolon came
+        self._size = 0  # of the pieces before
+        self._first = 0  # where the first call ends
 
     def feed(self, piece: str) -> int | None:
+        end = self._read(piece)
+        self._size += len(piece)
+        return end
+
+    def _read(self, piece: str) -> int | None:
         at = 0
-        if not self._closed:
-            end = self._end.feed(piece)
-            if end is None:
+        while True:
+            if not self._closed:
+                end = self._end.feed(piece[at:])
+                if end is None:
+                    return None
+                self._closed = True
+                at += end
+                self._first = self._first or self._size + at
+            spaces = _SPACES.match(piece, at)
+            at = spaces.end() if spaces else at
+            if at == len(piece):
                 return None
-            self._closed = True
-            if not self._alone:
-                return end
-            at = end
-        spaces = _SPACES.match(piece, at)
-        at = spaces.end() if spaces else at
-        if at == len(piece):
-            return None
-        self._prose = piece[at] not in "\n\r`<;"
-        return at
+            if piece[at] != ";":
+                self._prose = self._alone and not self._more and piece[at] not in "\n\r`<"
+                return at
+            # Another call may follow.
+            self._closed, self._end = False, PythonEnd()
+            self._more = True
+            at += 1
 
     def read(self, source: str, *, whole: bool) -> Read | None:
         if self._prose:
             return None
-        calls = python_calls(source, self._names)
+        calls = python_calls(source, self._names) or python_calls(source[: self._first], self._names)
         if calls:
             return calls, False
         begun = begun_call(source, self._names)

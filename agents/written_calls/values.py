@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agents.written_calls.head import ARGUMENT_KEYS, LIST_KEYS, NAME_KEYS, OTHER_KEYS
+from agents.written_calls.head import ARGUMENT_KEYS, LIST_KEYS, NAME_KEYS, OBJECT_KEYS, OTHER_KEYS
 from agents.written_calls.json_text import read_value, whole_arguments
 from agents.written_calls.names import ToolNames
 
@@ -18,6 +18,7 @@ _MARKS: Final = re.compile(r'["\\{}\[\]]')
 _MARKS_AND_SINGLE: Final = re.compile(r'["\'\\{}\[\]]')
 _ARGUMENTS: Final = re.compile(r"""(?<!\w)["']?(?:""" + "|".join(ARGUMENT_KEYS) + r""")["']?\s*:\s*""")
 _NAME: Final = re.compile(r"""(?<!\w)["']?(?:""" + "|".join(NAME_KEYS) + r""")["']?\s*:\s*["']([^"'\\]*)["']""")
+_NAME_AS_KEY: Final = re.compile(r"""[\[\s]*\{\s*["']?([\w.]+)["']?\s*:\s*(?=\{)""")
 _CALL_KEYS: Final = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, *OTHER_KEYS))
 
 
@@ -81,17 +82,20 @@ def broken_call(source: str, names: ToolNames) -> list[Call] | None:
     named, arguments = _NAME.search(source), _ARGUMENTS.search(source)
     name = names.find(named[1]) if named is not None else None
     if name is None:
+        named = arguments = _NAME_AS_KEY.match(source)
+        name = names.key(named[1]) if named is not None else None
+    if name is None:
         return None
     return [(name, source[arguments.end() :] if arguments is not None else "{")]
 
 
-def may_become_call(source: str) -> bool:
+def may_become_call(source: str, names: ToolNames) -> bool:
     """Whether more text could make a call of `source`: it is not JSON, or an object with no member that calls lack."""
     try:
         value = json.loads(source, strict=False)
     except (ValueError, RecursionError):
         return True
-    return not isinstance(value, dict) or value.keys() <= _CALL_KEYS
+    return not isinstance(value, dict) or value.keys() <= _CALL_KEYS or _by_key(value, names) is not None
 
 
 def _calls(value: Any, names: ToolNames) -> list[Call] | None:
@@ -105,16 +109,38 @@ def _calls(value: Any, names: ToolNames) -> list[Call] | None:
     for key in LIST_KEYS:
         if key in value:
             return _calls(value[key], names)
-    inner = value.get("function")
-    if isinstance(inner, dict):
-        return _calls({"type": "function", **inner}, names)
-    call = _call(value, names)
+    for key in OBJECT_KEYS:
+        inner = value.get(key)
+        if isinstance(inner, dict):
+            beside = {other: given for other, given in value.items() if other != key and other not in OTHER_KEYS}
+            return _calls(beside | inner, names)
+    call = _by_key(value, names) or _call(value, names)
     return None if call is None else [call]
 
 
 def _has_more(value: Mapping[str, Any]) -> bool:
     """Whether an object has more than a name."""
     return not value.keys() <= {*NAME_KEYS, "id", "index"} or any(isinstance(value.get(key), dict) for key in NAME_KEYS)
+
+
+def _by_key(value: Mapping[str, Any], names: ToolNames) -> Call | None:
+    """The call of an object whose only key is the tool's name and whose value is an object of arguments."""
+    if len(value) != 1:
+        return None
+    ((key, given),) = value.items()
+    name = names.key(key)
+    if name is None or key in _CALL_KEYS or not isinstance(given, dict) or _describes(given):
+        return None
+    if len(given) == 1:
+        ((inner_key, inner),) = given.items()
+        given = inner if inner_key in ARGUMENT_KEYS and isinstance(inner, dict) else given
+    return name, json.dumps(given, ensure_ascii=False)
+
+
+def _describes(given: Mapping[str, Any]) -> bool:
+    """Whether an object is the JSON Schema of arguments, or the description of a tool, instead of arguments."""
+    schema = given.get("type") == "object" and "properties" in given
+    return schema or ("description" in given and "parameters" in given)
 
 
 def _call(value: Mapping[str, Any], names: ToolNames) -> Call | None:
@@ -130,6 +156,6 @@ def _call(value: Mapping[str, Any], names: ToolNames) -> Call | None:
         return name, "{}"
     if isinstance(given, str):
         return name, whole_arguments(given)
-    if not isinstance(given, dict) or (given.get("type") == "object" and "properties" in given):
+    if not isinstance(given, dict) or _describes(given):
         return None
     return name, json.dumps(given, ensure_ascii=False)

@@ -54,6 +54,9 @@ READS = [
     '<tool_calls>[{"name": "list_tasks", "arguments": {}}]</tool_calls>',
     "Action: list_tasks\nAction Input: {}",
     'I use `{"name": "list_tasks", "parameters": {}}`',
+    "<|python_tag|>list_tasks()",
+    '{"list_tasks": {}}',
+    '{"tool": {"name": "list_tasks", "args": {}}}',
 ]
 
 
@@ -72,6 +75,8 @@ CHANGES = [
     '{"tool_name": "update_task", "tool_input": {"id": "t1", "title": "Run"}}',
     '{"name": "update_task", "parameters": {"id": "t1", "title": "Run", "due": None,},}',
     'Action: update_task\nAction Input: {"id": "t1", "title": "Run"}',
+    "<|python_tag|>update_task.call(id='t1', title='Run')",
+    '{"update_task": {"id": "t1", "title": "Run"}}',
 ]
 
 
