@@ -17,7 +17,8 @@ from agents.model import Models
 from agents.phased_agent import NativeAgent, SchemaAgent
 from agents.registry import AGENTS
 from agents.repair import Repair
-from agents.router import classify_intent
+from agents.router import RouterPatience, classify_intent
+from agents.shapes import SHAPES
 from agents.turn import Turn
 from streaming.answer import RejectedBlock
 from streaming.model import ModelError, OtherShape
@@ -33,6 +34,7 @@ class Orchestrator:
     def __init__(self, models: Models, limits: AgentLimits | None = None) -> None:
         self._models = models
         self._limits = limits or AgentLimits()
+        self._router = RouterPatience(self._limits)
 
     async def route(self, turn: Turn) -> str:
         """Choose the agent of `turn` and return its name. It reads only the message, the history and the scope.
@@ -41,7 +43,7 @@ class Orchestrator:
         change the name. Raises only `trio.Cancelled`.
         """
         self._use_model(turn, self._models.shapes.place)
-        limits = self._limits if turn.shape != "schema" else replace(self._limits, router_asks="never")
+        limits = self._router.limits if turn.shape != "schema" else replace(self._limits, router_asks="never")
         intent = await classify_intent(
             self._models.router,
             turn.message,
@@ -49,6 +51,7 @@ class Orchestrator:
             usage=turn.usage,
             scope=turn.scope,
             limits=limits,
+            patience=self._router,
         )
         turn.routed_by, turn.need = intent.decided_by, intent.need
         if turn.shape == "schema" and turn.scope is None:
@@ -71,33 +74,49 @@ class Orchestrator:
         if named:
             yield name, ""
         try:
-            while True:
-                try:
-                    async with aclosing(agent.handle_stream()) as tokens:
-                        async for token in tokens:
-                            if not named:
-                                # The first tool names the agent.
-                                named, name = True, turn.agent_name or name
-                                yield name, ""
-                            if token:
-                                yield name, token
-                    break
-                except OtherShape as other:
-                    # Nothing was shown and no tool has run: the next model gets the request in its own shape.
-                    self._use_model(turn, other.place)
-                    agent = self._agent(turn.agent_name or name, turn)
+            async with aclosing(self._answer(turn, name, agent)) as tokens:
+                async for token in tokens:
+                    if not named:
+                        # The first tool names the agent.
+                        named, name = True, turn.agent_name or name
+                        yield name, ""
+                    if token:
+                        yield name, token
         except ModelError:
             if not named:
                 yield name, ""
             raise
 
+    async def _answer(self, turn: Turn, name: str, agent: ChatAgent) -> AsyncGenerator[str, None]:
+        """The tokens of the agent's answer, some of them empty."""
+        while True:
+            try:
+                async with aclosing(agent.handle_stream()) as tokens:
+                    async for token in tokens:
+                        yield token
+            except OtherShape as other:
+                # Nothing was shown and no tool has run: the next model gets the request in its own shape.
+                self._use_model(turn, other.place)
+                agent = self._agent(turn.agent_name or name, turn)
+            else:
+                return
+
     async def retry_stream(self, turn: Turn) -> AsyncGenerator[tuple[str, str], None]:
         """Ask the agent that answered `turn` again, because its answer showed nothing; see `ChatAgent.retry_stream`.
+
+        If the first answer showed that the server does not obey the request's shape, and no tool has run, the request
+        begins again in the next shape.
 
         Yields `(agent_name, token)` like `orchestrate_v3_stream`. Raises ValueError when `turn` has not been routed.
         """
         name, agent = self._answering(turn)
-        async with aclosing(agent.retry_stream()) as tokens:
+        now = self._models.shapes.of(turn.from_model).current
+        if turn.tool_use.rounds == 0 and self._limits.max_rounds > 0 and SHAPES.index(now) > SHAPES.index(turn.shape):
+            turn.shape = now
+            again = self._answer(turn, name, self._agent(name, turn))
+        else:
+            again = agent.retry_stream()
+        async with aclosing(again) as tokens:
             async for token in tokens:
                 if token:
                     yield name, token

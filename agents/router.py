@@ -5,9 +5,10 @@ The call is limited to the agents' names. If it fails, the classifier's best gue
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import dropwhile
 from typing import Any, Literal, get_args
 
@@ -33,6 +34,8 @@ _NEEDS: tuple[Need, ...] = get_args(Need)
 _NEED = re.compile(r"\bneed\b\W{1,6}(\w+)")
 _WORDS = re.compile(r"\w+")
 _VERY_FEW_WORDS = 2
+_MISSED = 2
+_REST_S = 300.0
 _CONTINUES = re.compile(
     r"and|also|but|or|then|ok(?:ay)?|yes|yeah|no|nope|sure|please|again|why|do|so|now|continue"
     r"|und|aber|oder|ja|nein|bitte|warum|dann|et|mais|ou|oui|non|pourquoi|puis|y|pero|o|s[ií]|vale|luego"
@@ -59,6 +62,37 @@ class Intent:
     need: Need | None = field(default=None, compare=False)
 
 
+class RouterPatience:
+    """Whether the router's model is asked now. After two missed deadlines it rests for five minutes.
+
+    A model that is always late would delay each message by its deadline, and on a server with one slot it would evict
+    the prompt of the answer. With `router_asks` `always` it never rests. Times are on trio's clock.
+    """
+
+    def __init__(self, limits: AgentLimits) -> None:
+        self._limits = limits
+        self._missed = 0
+        self._rests_until = -math.inf
+
+    @property
+    def limits(self) -> AgentLimits:
+        """The limits for the next message."""
+        rests = self._limits.router_asks == "doubt" and trio.current_time() < self._rests_until
+        return replace(self._limits, router_asks="never") if rests else self._limits
+
+    def answered(self) -> None:
+        """The model answered in time."""
+        self._missed = 0
+
+    def late(self) -> bool:
+        """The model missed its deadline. Returns whether it rests now. After a rest, one missed deadline is enough."""
+        self._missed += 1
+        if self._missed < _MISSED or self._limits.router_asks != "doubt":
+            return False
+        self._rests_until = trio.current_time() + _REST_S
+        return True
+
+
 async def classify_intent(
     model: Model,
     message: str,
@@ -67,12 +101,13 @@ async def classify_intent(
     usage: Usage,
     scope: Scope | None = None,
     limits: AgentLimits | None = None,
+    patience: RouterPatience | None = None,
 ) -> Intent:
     """The agent for `message`. A popup's `scope` decides without a model call, and so does a certain classifier.
 
     `limits.router_asks` says when the model is asked. If the model fails, is too late or names no agent, the local
     classifier decides (`keywords`). A message that fits no agent is for `general_agent`. The tokens of the call are
-    added to `usage`. Raises only `trio.Cancelled`.
+    added to `usage`. `patience` is told whether the model was late. Raises only `trio.Cancelled`.
     """
     limits = limits or AgentLimits()
     if scope is not None:
@@ -82,7 +117,7 @@ async def classify_intent(
         if intent is not None:
             return intent
     if limits.router_asks != "never":
-        answer = await _ask(model, message, history, usage, limits)
+        answer = await _ask(model, message, history, usage, limits, patience or RouterPatience(limits))
         named = named_agent(answer)
         if named is not None:
             return Intent(named, "model", named_need(answer) or need_by_words(message))
@@ -113,7 +148,14 @@ def _need(message: str, reading: Reading) -> Need | None:
     return need_by_words(message) or ("read" if reading.needs_items else None)
 
 
-async def _ask(model: Model, message: str, history: Sequence[Message], usage: Usage, limits: AgentLimits) -> str:
+async def _ask(
+    model: Model,
+    message: str,
+    history: Sequence[Message],
+    usage: Usage,
+    limits: AgentLimits,
+    patience: RouterPatience,
+) -> str:
     """The router model's answer, or "" if there is none."""
     request = ChatRequest(
         (
@@ -132,11 +174,15 @@ async def _ask(model: Model, message: str, history: Sequence[Message], usage: Us
             reply = await read_reply(model, request, usage)
             if named_agent(reply.text) is None:
                 log.info("router_fell_back", reason="no_agent_named")
+            patience.answered()
             return reply.text
     except ModelError as error:
         log.info("router_fell_back", reason=error.code.value)
         return ""
-    log.info("router_fell_back", reason="deadline")
+    rests = patience.late()
+    log.info(
+        "router_fell_back", reason="deadline", setting="TESSERA_ROUTER_TIMEOUT_S", rests_s=_REST_S if rests else None
+    )
     return ""
 
 

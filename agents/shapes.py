@@ -8,9 +8,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 Shape = Literal["hosted", "native", "schema"]
+SHAPES: Final[tuple[Shape, ...]] = get_args(Shape)
+"""In the order in which one is left for the next."""
 Disobedience = Literal["required_ignored", "none_ignored", "schema_ignored"]
 """What a reply shows: no call after `required`; a call after `none`; text that the schema does not allow."""
 

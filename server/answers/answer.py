@@ -177,7 +177,7 @@ class Answer:
                 message=f"The answer took longer than {self._limits.request_s:g} s.",
                 retryable=True,
             )
-            log.warning("request_failed", code=ErrorCode.REQUEST_TIMEOUT)
+            log.warning("request_failed", code=ErrorCode.REQUEST_TIMEOUT, setting="TESSERA_REQUEST_TIMEOUT_S")
         # The boundary of one request: a fault ends this request with `failed` and touches no other. The caller handles
         # what its own `emit` raised.
         except Exception as error:

@@ -9,6 +9,7 @@ from typing import Final
 from agents.model import Model, Reply
 from server.models.caller import Caller, current_caller
 from server.models.spending import TokenSpending
+from server.models.traffic import Traffic
 from server.requests import RequestRefused
 from server.shared_limits import Places
 from streaming.chat import ChatRequest, Delta, estimated_input_tokens
@@ -23,13 +24,14 @@ _OUTPUT_TOKENS: Final = 1_000
 class LimitedModel:
     """Calls `model` only with a place of `places`. A call waits at most `wait_s` seconds for one.
 
-    It wraps one attempt, so a call that waits to be retried holds no place.
+    It wraps one attempt, so a call that waits to be retried holds no place. `traffic` is told of each call.
     """
 
-    def __init__(self, model: StreamingModel, places: Places, wait_s: float) -> None:
+    def __init__(self, model: StreamingModel, places: Places, wait_s: float, traffic: Traffic | None = None) -> None:
         self._model = model
         self._places = places
         self._wait_s = wait_s
+        self._traffic = traffic or Traffic()
 
     @property
     def name(self) -> str:
@@ -49,8 +51,9 @@ class LimitedModel:
         try:
             if caller is not None:
                 caller.places.add(place)
-            async with self._model.stream(request) as batches:
-                yield batches
+            with self._traffic.call():
+                async with self._model.stream(request) as batches:
+                    yield batches
         finally:
             if caller is not None:
                 caller.places.discard(place)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -63,19 +63,22 @@ class Obedience:
         return ", ".join(f"{field.name} {words[getattr(self, field.name)]}" for field in fields(self))
 
 
-async def probe(model: Model, usage: Usage) -> Obedience:
+async def probe(model: Model, usage: Usage, quiet: Callable[[], Awaitable[None]] | None = None) -> Obedience:
     """Make the five calls, one after another. Raises `ModelError` unless the server refused a field of the request.
 
-    A server that refuses tools or a schema does not obey them.
+    A server that refuses tools or a schema does not obey them. `quiet` is awaited before each call, except between the
+    two equal ones.
     """
-    required = await _ask(model, usage, "Good morning.", tools=_TOOLS, tool_choice="required")
-    none = await _ask(
-        model, usage, "Call the tool look_up for green now.", tools=_TOOLS, tool_choice="none", keep_tools=True
-    )
-    beside = await _ask(
-        model, usage, "Call the tool look_up for blue now. Write nothing.", tools=_TOOLS, response_schema=_SCHEMA
-    )
-    alone = await _ask(model, usage, "Write a sentence about the weather.", response_schema=_SCHEMA)
+
+    async def ask(words: str, **fields: Any) -> Reply | None:
+        if quiet is not None:
+            await quiet()
+        return await _ask(model, usage, words, **fields)
+
+    required = await ask("Good morning.", tools=_TOOLS, tool_choice="required")
+    none = await ask("Call the tool look_up for green now.", tools=_TOOLS, tool_choice="none", keep_tools=True)
+    beside = await ask("Call the tool look_up for blue now. Write nothing.", tools=_TOOLS, response_schema=_SCHEMA)
+    alone = await ask("Write a sentence about the weather.", response_schema=_SCHEMA)
     again = await _ask(model, usage, "Write a sentence about the weather.", response_schema=_SCHEMA)
     cached = again.cached_tokens if again is not None else None
     return Obedience(

@@ -28,6 +28,7 @@ from server.models.limited_model import ChargedModel, LimitedModel
 from server.models.probe import Obedience, is_small, probe, shape_of
 from server.models.shape_keeper import ShapeKeeper, ShapeKeepers
 from server.models.spending import TokenSpending
+from server.models.traffic import Traffic
 from server.net import serve_rest
 from server.settings import PREFIX, DialectName, FallbackModel, Settings, SettingsError
 from server.shared_limits import OwnPlaces, Places
@@ -138,7 +139,8 @@ async def open_models(
     answering = [first, *(_fallback(first, fallback) for fallback in settings.fallback_models)]
     # The keepers of shapes share these, to see which model answers; they pass by the failover and its breakers.
     answerers = [ChatModel(client, _fitted(settings, config)) for config in answering]
-    keepers = _keepers(settings, answering, answerers, metrics.shape_disobeyed)
+    traffic = [Traffic() for _ in answering]
+    keepers = _keepers(settings, answering, answerers, traffic, metrics.shape_disobeyed)
 
     failing_over: dict[ModelUse, FailoverModel] = {}
 
@@ -150,7 +152,8 @@ async def open_models(
 
         shape_of = (lambda place: keepers[place].current) if keepers and use == "answer" else None
         on_fault = partial(metrics.model_failed, use)
-        failing_over[use] = _failing_over(settings, shared_places, models, on_fault, begun, shape_of)
+        calls = traffic if use == "answer" else [Traffic() for _ in models]
+        failing_over[use] = _failing_over(settings, shared_places, models, calls, on_fault, begun, shape_of)
         called: Model = failing_over[use]
         if spending is not None:
             called = ChargedModel(called, spending)
@@ -188,6 +191,7 @@ def _keepers(
     settings: Settings,
     configs: Sequence[ModelConfig],
     models: Sequence[ChatModel],
+    traffic: Sequence[Traffic],
     on_disobeyed: Callable[[Shape, Disobedience], None],
 ) -> list[ShapeKeeper]:
     """The keepers of the shapes of the first model and of the fallback models, in this order; none of a demo model."""
@@ -195,8 +199,8 @@ def _keepers(
         return []
     wanted = (settings.model_shape, *(one.shape or settings.model_shape for one in settings.fallback_models))
     return [
-        ShapeKeeper(model, setting, self_hosted=is_self_hosted(config.url), on_disobeyed=on_disobeyed)
-        for model, config, setting in zip(models, configs, wanted, strict=True)
+        ShapeKeeper(model, setting, self_hosted=is_self_hosted(config.url), on_disobeyed=on_disobeyed, traffic=calls)
+        for model, config, setting, calls in zip(models, configs, wanted, traffic, strict=True)
     ]
 
 
@@ -276,12 +280,16 @@ def _failing_over(
     settings: Settings,
     places: Places,
     models: Sequence[ChatModel],
+    traffic: Sequence[Traffic],
     on_fault: Callable[[str, ErrorCode], None],
     on_begun: Callable[[int], None],
     shape_of: Callable[[int], Shape] | None,
 ) -> FailoverModel:
     return FailoverModel(
-        [LimitedModel(model, places, settings.model_call_wait_s) for model in models],
+        [
+            LimitedModel(model, places, settings.model_call_wait_s, calls)
+            for model, calls in zip(models, traffic, strict=True)
+        ],
         retry=RetryPolicy(settings.model_attempts, max_retry_after_s=settings.model_max_retry_after_s),
         new_breaker=lambda: CircuitBreaker(settings.model_breaker_failures, settings.model_breaker_open_s),
         on_fault=on_fault,

@@ -10,13 +10,13 @@ from typing import Final, Literal
 import structlog
 import trio
 
-from agents.shapes import Disobedience, Shape
+from agents.shapes import SHAPES, Disobedience, Shape
 from server.models.probe import Obedience, is_small, probe, shape_of
+from server.models.traffic import Traffic
 from streaming.chat import Usage
 from streaming.model import ChatModel, ModelError
 
 ShapeSetting = Literal["auto", "hosted", "native", "schema"]
-_NEXT: Final[dict[Shape, Shape]] = {"hosted": "native", "native": "schema", "schema": "schema"}
 _PROBE_EVERY_S: Final = 600.0
 """Replicas of one model may alternate between two names or versions, so a second change does not cause a probe."""
 _RETRY_S: Final = (10.0, 30.0, 120.0, 600.0)
@@ -33,13 +33,17 @@ class ShapeKeeper:
         *,
         self_hosted: bool,
         on_disobeyed: Callable[[Shape, Disobedience], None] | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
+        """`traffic`: the calls of people. The probe of a self-hosted model lets them go first."""
         self._model = model
         self._setting = setting
         self._small = self_hosted and is_small(model.name)
         self._guess: Shape = "schema" if self._small else "hosted"
         self._current: Shape = self._guess if setting == "auto" else setting
         self._on_disobeyed = on_disobeyed
+        # A server with one slot would read a person's prompt again after each call of the probe.
+        self._quiet = traffic.quiet if traffic is not None and self_hosted else None
         self._served = ""
         self._changed = trio.Event()
         self._settled_until = -math.inf
@@ -85,11 +89,9 @@ class ShapeKeeper:
         leaves = self._setting == "auto" and self._current == shape != "schema" and how != "none_ignored"
         if how == "none_ignored":
             self.obedience = replace(self.obedience, none=False)
-        log.warning(
-            "model_shape_ignored", model=self._model.name, shape=shape, how=how, next=_NEXT[shape] if leaves else shape
-        )
         if leaves:
-            self._current = _NEXT[shape]
+            self._current = SHAPES[SHAPES.index(shape) + 1]
+        log.warning("model_shape_ignored", model=self._model.name, shape=shape, how=how, next=self._current)
 
     @property
     def place(self) -> int:
@@ -116,7 +118,7 @@ class ShapeKeeper:
         while True:
             usage = Usage()
             try:
-                self.obedience = await probe(self._model, usage)
+                self.obedience = await probe(self._model, usage, self._quiet)
             except ModelError as error:
                 wait_s = _RETRY_S[min(failures, len(_RETRY_S) - 1)]
                 failures += 1

@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from agents.limits import AgentLimits
 from agents.registry import AGENTS
-from agents.router import Intent, certain_intent, classify_intent, intent_schema, named_agent
+from agents.router import Intent, RouterPatience, certain_intent, classify_intent, intent_schema, named_agent
 from agents.turn import Scope
 from streaming.chat import Message, Usage
 from streaming.wire import Entity
@@ -212,3 +212,34 @@ async def test_when_the_model_is_asked(
     server.reply(text_stream('{"agent":"note_agent"}'))
     await classify_intent(model, message, usage=Usage(), limits=AgentLimits(router_asks=asks))
     assert len(server.requests) == calls
+
+
+async def test_a_router_that_is_late_twice_rests(models: Models, autojump_clock: MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05
+    server, model = models
+    server.fallback = [Never()]
+    limits = AgentLimits()
+    patience = RouterPatience(limits)
+
+    async def route() -> str:
+        return (
+            await classify_intent(model, "hm?", usage=Usage(), limits=patience.limits, patience=patience)
+        ).agent_name
+
+    asked = []
+    for _ in range(4):
+        await route()
+        asked.append(len(server.requests))
+    assert asked == [1, 2, 2, 2]
+    await trio.sleep(300)
+    await route()
+    await route()
+    assert len(server.requests) == 3, "after the rest, one late answer is enough for the next one"
+    await trio.sleep(300)
+    server.fallback = text_stream('{"agent":"note_agent"}')
+    assert await route() == "note_agent"
+    server.fallback = [Never()]
+    await route()
+    server.fallback = text_stream('{"agent":"note_agent"}')
+    assert await route() == "note_agent", "an answer in time forgets the late ones"
+    assert RouterPatience(ASKS).late() is RouterPatience(ASKS).late() is False

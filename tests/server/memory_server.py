@@ -124,6 +124,7 @@ class MemoryServer:
 
     limits: SessionLimits = LIMITS
     model: ScriptedModel = field(default_factory=ScriptedModel)
+    models: Models | None = None  # instead of `model`
     registry: DeviceRegistry = field(default_factory=DeviceRegistry)
     metrics: Metrics = field(default_factory=Metrics)
     tokens: Tokens = field(default_factory=lambda: Tokens([b"k" * 32], lifetime_s=3600, clock=wall_clock))
@@ -138,7 +139,7 @@ class MemoryServer:
 
     def __post_init__(self) -> None:
         self.pipeline = AnswerPipeline(
-            Orchestrator(Models(answer=self.model, router=self.model), self.agent_limits),
+            Orchestrator(self.models or Models(answer=self.model, router=self.model), self.agent_limits),
             self.registry,
             self.metrics,
             ToolTimeouts(call_s=30, approval_s=120),

@@ -10,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from server.models.probe import Obedience, is_small, probe, shape_of
 from server.models.shape_keeper import ShapeKeeper
+from server.models.traffic import Traffic
 from streaming.chat import Usage
 from streaming.model import ChatModel, ModelConfig, ModelError, open_http_client
 from tests import server_habits
@@ -183,8 +184,26 @@ async def test_a_shape_that_is_not_obeyed_is_left_for_the_next(nursery: trio.Nur
             assert shape_now(kept.keeper) == "schema"
             kept.keeper.disobeyed("schema", "schema_ignored")
             assert shape_now(kept.keeper) == "schema"
-        assert [entry["next"] for entry in logs] == ["native", "hosted", "schema", "schema"]
+        assert [entry["next"] for entry in logs] == ["native", "native", "schema", "schema"]
         assert len(kept.disobeyed) == 4
+
+
+async def test_the_probe_lets_peoples_calls_go_first(autojump_clock: MockClock) -> None:
+    traffic = Traffic()
+    began = trio.current_time()
+    await traffic.quiet()
+    assert trio.current_time() == began
+    with traffic.call():
+        await trio.sleep(30)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(traffic.quiet)
+        await trio.sleep(1)
+        with traffic.call(), traffic.call():
+            await trio.sleep(10)
+    assert trio.current_time() - began == 30 + 1 + 10 + 2
+    with traffic.call():
+        await traffic.quiet()
+    assert trio.current_time() - began == 43 + 120, "it does not wait forever"
 
 
 async def test_a_probe_that_fails_is_repeated_later(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
