@@ -10,6 +10,7 @@ from parser.block_reader import ReadBlock, read_block, too_deep
 from parser.blocks import BlockType
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, Fault, RejectReason, TextDelta
 from parser.heads import BLOCK_START, FENCE, SIGNED_START, words_of_fence
+from parser.layouts import is_layout
 from parser.limits import Limits
 from parser.object_scanner import ObjectScanner
 from parser.prose import as_written, members_before, prose
@@ -264,9 +265,9 @@ class HeldObjects(FastPath):
             return False
         value = folded(value)
         kind = self._scanner.type
-        if kind is None and self._origin is State.PROSE:
+        if kind is None and self._origin is State.PROSE and not is_layout(value):
             return False
-        block = untyped(value) if kind is None else None if kind is BlockType.TEXT else kind
+        block = untyped(value) if kind is None else None if kind is BlockType.TEXT or is_layout(value) else kind
         if block is not None:
             read = self._read(block, source)
             if isinstance(read, ReadBlock):

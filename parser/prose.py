@@ -18,6 +18,7 @@ from parser.vocabulary import (
     LIST_KEYS,
     MACHINE_KEYS,
     REMARK_KEYS,
+    SOURCE_KEYS,
     TEXT_KEYS,
 )
 
@@ -128,6 +129,11 @@ def lines(items: Sequence[Any]) -> str:
     return made[0].removeprefix("- ") if len(made) == 1 else "\n".join(made)
 
 
+def is_prose(text: str) -> bool:
+    """Whether a text has two words, or letters of a script that has no spaces between words."""
+    return _PROSE.search(text) is not None
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
@@ -144,6 +150,9 @@ def _known(key: str, value: Any, *, of_text: bool, depth: int) -> str:
         return value if value.strip() else ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, list) and key in SOURCE_KEYS:
+        made = "\n".join(_lines(value, 0))
+        return f"{key}:\n{made}" if made else ""
     if isinstance(value, list):
         listed = key in LIST_KEYS or known
         strings = all(isinstance(item, str) for item in value)
@@ -156,7 +165,12 @@ def _known(key: str, value: Any, *, of_text: bool, depth: int) -> str:
 
 def _unknown(key: str, value: Any) -> str:
     """A string, a number or a list of strings under an unknown key, with its key; empty if the value is prose."""
-    if isinstance(value, list) and key not in LIST_KEYS and all(type(item) is str for item in value):
+    if (
+        isinstance(value, list)
+        and key not in LIST_KEYS
+        and key not in SOURCE_KEYS
+        and all(type(item) is str for item in value)
+    ):
         text = "" if any(map(_PROSE.search, value)) else _cell(value)
     elif isinstance(value, str):
         text = "" if _PROSE.search(value) else value.strip()
@@ -197,7 +211,7 @@ def _item(item: Any, children: list[Any]) -> str:
         elif isinstance(value, dict) and key in ITEM_KEYS:
             named.append(_item(value, children))
         elif text := _cell(value):
-            if key in ITEM_KEYS:
+            if key in ITEM_KEYS or (key == "key" and "value" in item):
                 named.append(text)
             elif key not in MACHINE_KEYS:
                 others.append(f"{key}: {text}")

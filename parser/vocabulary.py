@@ -82,11 +82,38 @@ REMARK_KEYS = frozenset(
 )
 """The members of a structured block that are shown as text before it."""
 
+SOURCE_KEYS = frozenset(
+    (
+        *("sources", "references", "citations", "links", "evidence", "related", "suggestions", "suggested_questions"),
+        *("follow_ups", "followups", "follow_up_questions", "next_steps", "questions"),
+    )
+)
+"""Lists next to an answer that are shown with their key."""
+
+PART_KEYS = frozenset(
+    ("fields", "pairs", "entries", "rows", "properties", "attributes", "facts", "data", "sections", "paragraphs")
+)
+"""The members of a layout that hold its lines."""
+
+LAYOUT_TYPES = frozenset(
+    (
+        *("card", "cards", "info_card", "key_value", "key_values", "keyvalue", "keyvalues", "key_value_list"),
+        *("key_value_pairs", "kv", "kv_list", "definition_list", "description_list", "properties", "details", "fields"),
+        *("stat", "stats", "metric", "metrics", "kpi", "info", "infobox", "info_box", "alert", "notice", "banner"),
+        *("panel", "fact_box", "facts"),
+    )
+)
+"""Types of objects that are not blocks but lay out texts. All members of such an object are shown as text."""
+
+CLEAR_ANSWER_KEYS = frozenset(("answer", "response", "reply", "final_answer", "finalAnswer"))
+"""An object with prose under one of these is an answer, whatever its other members are."""
+
 TEXT_KEYS = frozenset(
     (
         *ANSWER_KEYS,
         *HEADING_KEYS,
         *(REMARK_KEYS - {"source"}),
+        *SOURCE_KEYS,
         *("quote", "author", "question", "error", "paragraph", "paragraphs", "url", "link", "href"),
     )
 )
@@ -181,7 +208,7 @@ _KNOWN_KEYS = (
 
 def block_type(name: str) -> tuple[BlockType, bool] | None:
     """The block that a type's name means, and whether it is the canonical name; None for any other name."""
-    word = _word(name)
+    word = type_word(name)
     if (known := CANONICAL.get(word)) is not None:
         return known, True
     if (meant := TYPE_SYNONYMS.get(word)) is not None:
@@ -191,12 +218,12 @@ def block_type(name: str) -> tuple[BlockType, bool] | None:
 
 def chart_type(name: str) -> ChartType | None:
     """The chart that a chart type's name means."""
-    return CHART_TYPES.get(_word(name))
+    return CHART_TYPES.get(type_word(name))
 
 
 def is_list(name: str) -> bool:
     """Whether the name of a type means a list."""
-    return "list" in _word(name) or _word(name) == "bullets"
+    return "list" in type_word(name) or type_word(name) == "bullets"
 
 
 def known_key(quoted: str) -> bool:
@@ -242,5 +269,6 @@ def unquoted(source: str) -> str:
     return source[1:-1] if source[:1] == "'" else source
 
 
-def _word(name: str) -> str:
+def type_word(name: str) -> str:
+    """The name of a type in lower case, with underscores."""
     return name.strip().lower().replace("-", "_").replace(" ", "_")

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from parser.blocks import BlockType
-from parser.prose import as_written, headings, lines, prose, without_headings
+from parser.layouts import details, is_layout, laid_out
+from parser.prose import as_written, headings, is_prose, lines, prose, without_headings
 from parser.repair import leaves, written_keys
 from parser.strings import unescaped
 from parser.vocabulary import (
     ANSWER_KEYS,
+    CLEAR_ANSWER_KEYS,
     CONTENT_KEYS,
     HEADING_KEYS,
     LIST_KEYS,
     MACHINE_KEYS,
     METADATA_KEYS,
+    SOURCE_KEYS,
     TEXT_KEYS,
     UNTYPED,
     canonical_key,
@@ -24,8 +28,9 @@ from parser.vocabulary import (
     is_list,
 )
 
-_CONTAINERS = ANSWER_KEYS | {"data", "choices", "assistant", "blocks"}
-_TEXT_LISTS = ANSWER_KEYS | {"blocks"}
+_CONTAINERS = ANSWER_KEYS | {"data", "choices", "assistant", "blocks", "paragraphs", "sections"}
+_TEXT_LISTS = ANSWER_KEYS | {"blocks", "paragraphs", "sections"}
+_EMPTIED = _CONTAINERS | SOURCE_KEYS
 _NOTHING: tuple[Any, ...] = (None, [], {}, "")
 _DEEPEST = 8
 # The last step of an agent that writes its actions as JSON.
@@ -46,13 +51,17 @@ def texts(value: Mapping[str, Any], kind: BlockType | None, source: str) -> list
     """
     if kind is BlockType.TEXT:
         return _content(value, source)
+    written = as_written(source)
+    members: Mapping[str, Any] = folded(written) if isinstance(written, dict) else value
+    if is_layout(members):
+        return [laid_out(members)]
     if (
         value.keys() <= _ACTION
         and _FINAL.fullmatch(str(value.get("action")))
         and isinstance(value.get("action_input"), str)
     ):
         return [value["action_input"]]
-    return _wrapped(value, 0) if kind is None else None
+    return _wrapped(members, 0) if kind is None else None
 
 
 def lone_text(source: str) -> dict[str, str] | None:
@@ -100,6 +109,8 @@ def ends_in_null(value: Any) -> bool:
 def _own_texts(value: Mapping[str, Any]) -> list[str]:
     """The texts for a person among the members of a wrapper."""
     named = folded(value)
+    if is_layout(named):
+        return [laid_out(named)]
     return [*headings(named), *prose(without_headings(named), of_text=False)]
 
 
@@ -152,23 +163,43 @@ def _number(key: str, number: float, source: str) -> str:
 
 
 def _wrapped(value: Mapping[str, Any], depth: int) -> list[str] | None:
-    if value and all(key in _CONTAINERS and item in _NOTHING for key, item in value.items()):
+    if value and all(key in _EMPTIED and item in _NOTHING for key, item in value.items()):
         return []
+    if is_layout(value):
+        return [laid_out(value)]
     titles = headings(value)
     members = {
         key: item
         for key, item in value.items()
         if (key not in METADATA_KEYS or isinstance(item, dict | list)) and not (titles and key in HEADING_KEYS)
     }
-    if not members or depth > _DEEPEST or not members.keys() <= _CONTAINERS:
+    beside = members.keys() - _CONTAINERS
+    if not members or depth > _DEEPEST or (beside and not _is_answer(value, beside)):
         return None
     found: list[str] = titles
+    others: dict[str, Any] = {}
     for key, item in members.items():
+        if key in beside:
+            others[key] = item
+            continue
+        found += details(others)
+        others.clear()
         for one in item if isinstance(item, list) else [item]:
-            inner = [] if one in _NOTHING else [one] if isinstance(one, str) and key in _TEXT_LISTS else None
+            inner = [] if one in _NOTHING else [one] if type(one) is str and key in _TEXT_LISTS else None
             if isinstance(one, dict) and one:
                 inner = _wrapped(folded(one), depth + 1)
             if inner is None:
                 return None
             found += inner
-    return found
+    return found + details(others)
+
+
+def _is_answer(value: Mapping[str, Any], beside: AbstractSet[str]) -> bool:
+    """Whether an object whose other members are `beside` is an answer, of which a person reads all members."""
+    if any(_is_prose(value.get(key)) for key in CLEAR_ANSWER_KEYS):
+        return True
+    return any(_is_prose(value.get(key)) for key in ANSWER_KEYS) and beside <= SOURCE_KEYS | MACHINE_KEYS
+
+
+def _is_prose(value: Any) -> bool:
+    return type(value) is str and is_prose(value)

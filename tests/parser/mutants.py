@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 TESTS = (
     *("test_block_parser.py", "test_cases.py", "test_limits.py", "test_recorded.py", "test_tools.py"),
     *("test_surrogates.py", "test_degradation.py", "test_repair.py", "test_text.py", "test_properties.py"),
-    *("test_plain_json.py", "test_text_cases.py", "test_member_cases.py"),
+    *("test_plain_json.py", "test_text_cases.py", "test_member_cases.py", "test_layouts.py"),
 )
 
 MUTANTS = (
@@ -114,6 +114,16 @@ MUTANTS = (
     ("object_scanner.py", "frame.type is None and name.isidentifier()", "False"),
     ("wrappers.py", "if any(key not in keys for key in written_keys(value)):", "if False:"),
     ("wrappers.py", "elif isinstance(item, str) and item.strip():", "elif False:"),
+    ("wrappers.py", "and beside <= SOURCE_KEYS | MACHINE_KEYS", ""),
+    ("wrappers.py", "return found + details(others)", "return found"),
+    ("wrappers.py", "found += details(others)", "pass"),
+    ("layouts.py", " and not _SIGNS.isdisjoint(members)", ""),
+    ("layouts.py", "if key in MACHINE_KEYS:", "if False:"),
+    ("layouts.py", "if members.keys() >= _PAIR:", "if False:"),
+    ("layouts.py", "if _is_row(item) else item", "if False else item"),
+    ("prose.py", '(key == "key" and "value" in item)', "False"),
+    ("held_objects.py", "kind is BlockType.TEXT or is_layout(value) else", "kind is BlockType.TEXT else"),
+    ("held_objects.py", " and not is_layout(value):", ":"),
     ("prose.py", "if len(members) < len(pairs):", "if False:"),
     ("held_objects.py", "if mended is not None and loses_text(mended, found, source):", "if False:"),
     ("prose.py", ", parse_float=Written", ""),

@@ -380,7 +380,7 @@ def test_an_agent_without_a_domain_is_an_error_that_names_those_with_one() -> No
         ),
         ('{"status":"ok","count":2.50}', "status: ok\ncount: 2.50"),
         ('["One.","Two."]', "- One.\n- Two."),
-        ('{"answer":"You owe.","amount":"900"}', "You owe.\namount: 900"),
+        ('{"answer":"You owe.","amount":"900"}', "You owe.amount: 900"),  # two blocks
         ('{"tasks":["Walk","Read"],"done":false}', "tasks:\n- Walk\n- Read\ndone: False"),
         ('[{"a":1},{"b":[2,{"c":3}]}]', "- a: 1\n- b: 2; c: 3"),
         ('{"a":1}\n{"b":2}\nThen this: {"c":3}', 'a: 1\nb: 2\nThen this: {"c":3}'),

@@ -1,0 +1,135 @@
+"""Cards, lists of keys and values, paragraphs, and answers with sources: a person reads all of them, and no JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.parser.shown import TABLE_CELLS, seen
+
+HI = '{"type":"text","content":"Hi"}'
+
+CASES: dict[str, tuple[str, list[Any] | None]] = {
+    # paragraphs and sections
+    "paragraphs": ('{"paragraphs":["First.","Second."]}', ["First.", "Second."]),
+    "paragraphs as objects": (
+        '{"paragraphs":[{"text":"First."},{"type":"note","text":"Second."}]}',
+        ["First.", "Second."],
+    ),
+    "paragraphs with a title": ('{"title":"Plan","paragraphs":["Go."]}', ["## Plan", "Go."]),
+    "paragraphs in an array": ('[{"paragraphs":["First."]},{"paragraphs":["Second."]}]', ["First.", "Second."]),
+    "paragraphs that are blocks": (
+        f'{{"paragraphs":[{HI},{TABLE_CELLS}[["1","2"]]}}]}}',
+        ["Hi", {"headers": ["a", "b"], "rows": [["1", "2"]], "type": "table"}],
+    ),
+    "sections": (
+        '{"sections":[{"heading":"A","paragraphs":["One."]},{"title":"B","content":"Two."}]}',
+        ["## A", "One.", "## B", "Two."],
+    ),
+    "no paragraphs": ('{"paragraphs":[]}', []),
+    "paragraphs of numbers": ('{"paragraphs":[1,2]}', ['{"paragraphs":[1,2]}']),
+    # cards
+    "card": (
+        '{"type":"card","title":"Rent","body":"Due Friday","amount":900.50}',
+        ["## Rent\n\nDue Friday\n\namount: 900.50"],
+    ),
+    "card with content": ('[{"type":"Card","title":"Rent","content":"Due Friday."}]', ["## Rent\n\nDue Friday."]),
+    "card with fields": (
+        '{"type":"card","title":"Rent","fields":[{"label":"Due","value":"Friday"},{"name":"Sum","value":900}],"paid":true}',
+        ["## Rent\n\n- Due: Friday\n- Sum: 900\n\npaid: true"],
+    ),
+    "card with objects": (
+        '{"type":"card","title":"Rent","data":{"Due":"Friday","Sum":900},"owner":{"name":"Ann","floor":2}}',
+        ["## Rent\n\n- Due: Friday\n- Sum: 900\n\nowner:\n- Ann\n- floor: 2"],
+    ),
+    "card with lists": (
+        '{"type":"card","heading":"Rent","items":["Pay","Ask"],"tags":["home","money"],"style":"wide","id":"c1"}',
+        ["## Rent\n\n- Pay\n- Ask\n\ntags:\n- home\n- money"],
+    ),
+    "cards in a wrapper": (
+        '{"blocks":[{"type":"card","title":"A","fields":[{"label":"x","value":1}]},'
+        + HI
+        + ',{"type":"card","title":"B","n":2}]}',
+        ["## A\n\nx: 1", "Hi", "## B\n\nn: 2"],
+    ),
+    "two cards": (
+        '[{"type":"card","title":"A","n":1},{"type":"card","title":"B","n":2}]',
+        ["## A\n\nn: 1", "## B\n\nn: 2"],
+    ),
+    "cards in a list": (
+        '{"type":"cards","items":[{"title":"A","n":1},{"title":"B","n":2}]}',
+        ["- A (n: 1)\n- B (n: 2)"],
+    ),
+    "card after prose": ('So:\n{"type":"card","title":"Rent","n":1}\nBye.', ["So:\n", "## Rent\n\nn: 1", "Bye."]),
+    "card that is cut": ('{"type":"card","title":"Rent","body":"Due Fri', ["## Rent\n\nDue Fri"]),
+    "card with a trailing comma": ('{"type":"card","title":"Rent","n":1,}', ["## Rent\n\nn: 1"]),
+    "card in a fence": ('```json\n{"type":"card","title":"Rent","n":1}\n```', ["## Rent\n\nn: 1"]),
+    "card of a bank": (
+        'It takes {"type":"card","number":"4242"} here.',
+        ['It takes {"type":"card","number":"4242"} here.'],
+    ),
+    "card of items": (
+        '{"type":"card","title":"Rent","entity":"task","ids":["t1"]}',
+        [{"type": "entity_ref", "entity": "task", "ids": ["t1"]}, "Rent"],
+    ),
+    # keys and values
+    "key and value": ('{"type":"key_value","key":"Due","value":"Friday"}', ["Due: Friday"]),
+    "key and value, more": ('{"type":"key_value","key":"Sum","value":900,"note":"Pay it."}', ["Sum: 900\n\nPay it."]),
+    "keys and values": (
+        '{"type":"key_value","items":[{"key":"Due","value":"Friday"},{"key":"Sum","value":900.10}]}',
+        ["- Due: Friday\n- Sum: 900.10"],
+    ),
+    "keys and values in an object": (
+        '{"type":"key-value","data":{"Due":"Friday","Sum":900}}',
+        ["- Due: Friday\n- Sum: 900"],
+    ),
+    "keys and values in rows": (
+        '{"type":"key_value","rows":[["Due","Friday"],["Sum",900]]}',
+        ["- Due: Friday\n- Sum: 900"],
+    ),
+    "keys and values with a title": (
+        '[{"type":"key_value","title":"Rent","pairs":[{"key":"Due","value":"Friday"}]}]',
+        ["## Rent\n\nDue: Friday"],
+    ),
+    "keys and values in a list": ('{"type":"list","items":[{"key":"Due","value":"Friday"}]}', ["Due: Friday"]),
+    "a number with its label": ('{"type":"stat","label":"Open tasks","value":5}', ["## Open tasks\n\n5"]),
+    # an answer with other members
+    "sources": (
+        '{"answer":"You have two.","sources":["Note A","Note B"]}',
+        ["You have two.", "sources:\n- Note A\n- Note B"],
+    ),
+    "sources as objects": (
+        '{"answer":"You have two.","sources":[{"title":"A","url":"https://a.b"},{"title":"B"}]}',
+        ["You have two.", "sources:\n- A: https://a.b\n- B"],
+    ),
+    "one source, before": ('{"sources":["n1"],"response":"You have two."}', ["sources:\n- n1", "You have two."]),
+    "no sources": ('{"answer":"You have two.","sources":[],"confidence":0.9}', ["You have two."]),
+    "sources without an answer": ('{"answer":null,"sources":[]}', []),
+    "sources after a text": (
+        '[{"type":"text","content":"You have two.","sources":[{"title":"A"},{"title":"B"}]}]',
+        ["You have two.", "sources:\n- A\n- B"],
+    ),
+    "sources after blocks": (f'{{"answer":[{HI}],"sources":[{{"title":"A"}}]}}', ["Hi", "sources:\n- A"]),
+    "sources that are cut": (
+        '{"answer":"You have two.","sources":["Note A","No',
+        ["You have two.", "sources:\n- Note A\n- No"],
+    ),
+    "suggestions": (
+        '{"message":"You have two.","follow_ups":["Show them?"]}',
+        ["You have two.", "follow_ups:\n- Show them?"],
+    ),
+    "a question and members": (
+        '{"question":"How many?","answer":"You have two.","ok":true,"steps":[{"n":1}],"sum":4.50}',
+        ["How many?", "You have two.", "ok: true", "steps:\n- n: 1", "sum: 4.50"],
+    ),
+    "an error of a server": ('{"message":"Not found","code":404}', ['{"message":"Not found","code":404}']),
+    "a word is no answer": ('{"answer":"B","options":["A","B"]}', ['{"answer":"B","options":["A","B"]}']),
+    "an answer in prose": ('It sends {"answer":"Not found","sources":[]} then.', None),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str) -> None:
+    source, expected = CASES[name]
+    assert seen(source) == ([source] if expected is None else expected)
