@@ -8,7 +8,16 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 
-from person import DAY_FIELDS, MOMENT_FIELDS, UTC_CALENDAR, Calendar, When, day_in_words
+from person import (
+    DAY_FIELDS,
+    MOMENT_FIELDS,
+    UTC_CALENDAR,
+    Calendar,
+    When,
+    day_in_words,
+    days_in_words,
+    period_in_words,
+)
 
 DATE_FIELDS: Final = DAY_FIELDS | MOMENT_FIELDS
 """The fields of items that hold dates."""
@@ -108,3 +117,27 @@ DateArgument = Annotated[
     WithJsonSchema({"type": "string"}),
 ]
 """A date argument: the model writes ISO 8601, the tool receives a day as text or an instant in epoch milliseconds."""
+
+
+def _read_days(value: Any, info: ValidationInfo) -> str | int:
+    context = info.context or {}
+    calendar, now_ms = context.get(CALENDAR_KEY, UTC_CALENDAR), context.get(NOW_KEY)
+    if isinstance(value, str) and now_ms is not None:
+        span = days_in_words(value, calendar.day_of(now_ms), calendar)
+        if span is not None:
+            return "/".join(day.isoformat() for day in span)
+    return date_argument(value, calendar, now_ms)
+
+
+DaysArgument = Annotated[
+    str | int,
+    BeforeValidator(_read_days),
+    WithJsonSchema({"type": "string"}),
+]
+"""As `DateArgument`, or words for several days, such as `next week`: then the first and the last day, joined by `/`."""
+
+
+def due_word(value: Any) -> Any:
+    """`overdue`, `today` or `week` if `value` says this in other words; else `value`."""
+    period = period_in_words(value) if isinstance(value, str) else None
+    return period if period in ("overdue", "today", "week") else value

@@ -17,6 +17,7 @@ from person.locale import (
     resolve_locale,
 )
 from person.past_days import PastDays, past_days
+from person.periods import Period, days_in_words, period_in_words
 from person.sentences import ENGLISH, LANGUAGES, Sentences
 from person.weeks import WEEKDAYS
 from person.zones import UnknownZone, zone_named
@@ -37,13 +38,16 @@ __all__ = [
     "Locale",
     "LocaleSource",
     "PastDays",
+    "Period",
     "Sentences",
     "StatedLocale",
     "UnknownZone",
     "When",
     "day_in_words",
+    "days_in_words",
     "language_tag",
     "past_days",
+    "period_in_words",
     "remembered_locale",
     "resolve_locale",
     "zone_named",

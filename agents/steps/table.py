@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final, Literal, cast
 
 from agents.binding import FIELDS
+from agents.dates import due_word
 from agents.steps.reply import Step
 from agents.steps.views import CHART_KINDS
 from streaming.chat import ToolCall
@@ -27,7 +28,6 @@ _STATUS: Final = ("todo", "in_progress", "done")
 _PROJECT_STATUS: Final = ("active", "on_hold", "completed")
 _PRIORITY: Final = ("low", "medium", "high")
 _ENTITIES: Final = ("task", "project", "note", "checkpoint")
-_DUE_WORDS: Final = {"today": "today", "overdue": "overdue", "week": "week", "this week": "week"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,13 @@ _TOOLS: Final = (
         "list_tasks",
         "list_tasks",
         "task",
-        (_may("text"), *_TASK_FIELDS, _PROJECT, _may("due", hint="today|overdue|week|DATE")),
+        (
+            _may("text"),
+            _may("status", values=("open", *_STATUS)),
+            *_TASK_FIELDS[1:],
+            _PROJECT,
+            _may("due", hint="today|overdue|week|DATE"),
+        ),
     ),
     _Row(
         "create_task",
@@ -219,8 +225,8 @@ def call_of(step: Step, call_id: str) -> ToolCall | None:
     args = {names.get(name, name): value for name, value in step.args.items()}
     tool = row.tool
     if tool in ("list_tasks", "list_checkpoints") and isinstance(due := args.pop("due", None), str) and due:
-        word = _DUE_WORDS.get(due.strip().casefold())
-        if word is not None and (tool == "list_tasks" or word != "overdue"):
+        word = due_word(due)
+        if word in ("today", "overdue", "week") and (tool == "list_tasks" or word != "overdue"):
             args["due"] = word
         else:
             args["dueOn" if tool == "list_tasks" else "dateOn"] = due

@@ -37,7 +37,8 @@ class ToolError(Exception):
         """The message, and whether something was changed. `changes`: the tool that failed changes items."""
         if changes and self.code in UNCERTAIN:
             return self.message if self.code == Outcome.UNKNOWN else f"{self.message} {_MAYBE}"
-        return f"{self.message} {_NOTHING}"
+        message = self.message if self.message.endswith((".", "!", "?")) else f"{self.message}."
+        return f"{message} {_NOTHING}"
 
     @classmethod
     def of(cls, result: DeviceResult) -> ToolError:

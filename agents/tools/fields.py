@@ -6,14 +6,14 @@ The status and priority values are those that a model may write. A device may re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import product
 from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from agents.dates import DateArgument
+from agents.dates import DateArgument, DaysArgument, due_word
 from agents.tools.error import ToolError
 from agents.tools.tool import ToolArgs
 from person import Calendar
@@ -25,20 +25,63 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
 
+def _open_too(value: Any) -> Any:
+    """A filter for open tasks means those that are not done."""
+    words = value if isinstance(value, list) else [value]
+    read = [one.strip().casefold() if isinstance(one, str) else one for one in words]
+    if not {"open", "not_done", "not done", "unfinished"} & {one for one in read if isinstance(one, str)}:
+        return value
+    return list(dict.fromkeys(["todo", "in_progress", *(one for one in read if one == "done")]))
+
+
 Identity = Annotated[str, _Stripped, Field(min_length=1, max_length=200)]
 Title = Annotated[str, _Stripped, Field(min_length=1, max_length=500)]
 Person = Annotated[str, _Stripped, Field(min_length=1, max_length=200)]
 Body = Annotated[str, Field(max_length=100_000)]
-TaskStatus = Literal["todo", "in_progress", "done"]
-TaskPriority = Literal["low", "medium", "high"]
-ProjectStatus = Literal["active", "on_hold", "completed"]
-Due = Literal["today", "overdue", "week"]
+
+
+def _known_as(**words: str) -> BeforeValidator:
+    """Reads other words that models write for a value: `name="word word"`. They are in lower case, joined by `_`."""
+    values = {word: value for value, named in words.items() for word in named.split()}
+
+    def read(written: Any) -> Any:
+        if not isinstance(written, str):
+            return written
+        word = "_".join(written.casefold().replace("-", " ").split())
+        return values.get(word, word if word in words else written)
+
+    return BeforeValidator(read)
+
+
+TaskStatus = Annotated[
+    Literal["todo", "in_progress", "done"],
+    _known_as(todo="to_do open pending not_started", in_progress="started doing", done="completed complete finished"),
+]
+TaskPriority = Annotated[
+    Literal["low", "medium", "high"], _known_as(low="", medium="normal", high="urgent highest critical")
+]
+ProjectStatus = Annotated[
+    Literal["active", "on_hold", "completed"],
+    _known_as(active="open in_progress", on_hold="paused", completed="complete done finished"),
+]
+Due = Annotated[Literal["today", "overdue", "week"], BeforeValidator(due_word)]
 _MOST_CALLS = 12
+_WILDCARDS = frozenset({"any", "all", "*"})
+_NOTHING = frozenset({"none", "null", "n/a", "nil", "undefined"})
 # A single value is accepted too.
 _AnyOf = (
     BeforeValidator(_several),
     Field(min_length=1, max_length=5),
 )
+
+
+def _is_wildcard(value: Any) -> bool:
+    words = value if isinstance(value, list) else [value]
+    return bool(words) and all(isinstance(one, str) and one.strip().casefold() in _WILDCARDS for one in words)
+
+
+def _is_nothing(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().casefold() in _NOTHING
 
 
 class ById(ToolArgs):
@@ -54,6 +97,14 @@ class ListArgs(ToolArgs):
     RANGES: ClassVar[Mapping[str, tuple[str, str]]] = {}
     # Argument -> field of the item that must be on that day, or in that span of days.
     DAYS: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_wildcards(cls, data: Any) -> Any:
+        """Small models write `any` or `all` for a filter that they do not use. Then no item would match."""
+        if not isinstance(data, Mapping):
+            return data
+        return {name: value for name, value in data.items() if not _is_wildcard(value)}
 
     text: Annotated[str | None, _Stripped, Field(max_length=500)] = None
     limit: Annotated[int, Field(ge=1, le=500)] = 200
@@ -90,7 +141,7 @@ class ListArgs(ToolArgs):
 
 
 def _span(value: Any, now_ms: int, calendar: Calendar) -> dict[str, str]:
-    """The days of `today`, `overdue` or `week`, which is the person's calendar week, or of one date."""
+    """The days of `today`, `overdue` or `week`, which is the person's calendar week, of one date or of a span."""
     today = calendar.day_of(now_ms)
     match value:
         case "overdue":
@@ -100,6 +151,9 @@ def _span(value: Any, now_ms: int, calendar: Calendar) -> dict[str, str]:
             return {"after": first.isoformat(), "before": (first + timedelta(days=7)).isoformat()}
         case "today":
             day = today
+        case str() if "/" in value:
+            first, last = (date.fromisoformat(one) for one in value.split("/"))
+            return {"after": first.isoformat(), "before": (last + timedelta(days=1)).isoformat()}
         case _:
             when = calendar.read(value)
             day = today if when is None else calendar.day_of(when)
@@ -111,6 +165,15 @@ class CreateArgs(ToolArgs):
 
     # Fields that every item created by an agent has, whatever the model writes.
     FIXED: ClassVar[Mapping[str, Any]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nothing(cls, data: Any) -> Any:
+        """Small models write `none` for a field that they do not use. Titles and texts are kept."""
+        if not isinstance(data, Mapping):
+            return data
+        texts = ("title", "name", "content", "description", "text")
+        return {name: value for name, value in data.items() if name in texts or not _is_nothing(value)}
 
     def device_data(self) -> dict[str, Any]:
         return {**self.model_dump(by_alias=True, exclude_none=True), **self.FIXED}
@@ -155,12 +218,12 @@ class ListTasks(ListArgs):
     }
     DAYS: ClassVar[Mapping[str, str]] = {"due": "dueDate", "dueOn": "dueDate"}
 
-    status: Annotated[list[TaskStatus], *_AnyOf] | None = None
+    status: Annotated[list[TaskStatus], BeforeValidator(_open_too), *_AnyOf] | None = None
     priority: Annotated[list[TaskPriority], *_AnyOf] | None = None
     assignee: Annotated[list[Person], *_AnyOf] | None = None
     project_id: Annotated[list[Identity], *_AnyOf] | None = None
     due: Due | None = None
-    due_on: DateArgument | None = None
+    due_on: DaysArgument | None = None
     due_before: DateArgument | None = None
     due_after: DateArgument | None = None
 
@@ -218,7 +281,7 @@ class ListNotes(ListArgs):
     DAYS: ClassVar[Mapping[str, str]] = {"createdOn": "createdAt"}
 
     project_id: Annotated[list[Identity], *_AnyOf] | None = None
-    created_on: DateArgument | None = None
+    created_on: DaysArgument | None = None
     created_before: DateArgument | None = None
     created_after: DateArgument | None = None
 
@@ -248,8 +311,8 @@ class ListCheckpoints(ListArgs):
 
     project_id: Annotated[list[Identity], *_AnyOf] | None = None
     is_approved: bool | None = None
-    due: Literal["today", "week"] | None = None
-    date_on: DateArgument | None = None
+    due: Annotated[Literal["today", "week"], BeforeValidator(due_word)] | None = None
+    date_on: DaysArgument | None = None
     date_before: DateArgument | None = None
     date_after: DateArgument | None = None
 

@@ -19,6 +19,16 @@ _NAMED: Final = 6
 _TITLE_CHARS: Final = 80
 _WORD: Final = re.compile(r"\w+")
 _HAS_DIGIT: Final = re.compile(r"\d")
+_ARTICLE: Final = re.compile(
+    r"^(?:the|my|our|this|that|d(?:er|ie|as|en|em)|meine?[nmr]?|unsere?[nmr]?|les?|la|l'|mon|ma|mes|notre|cet?te?|el|l[oa]s"
+    r"|mis?|nuestr[oa])(?:\s+|(?<='))"
+)
+_KINDS: Final[Mapping[Entity, str]] = {
+    "task": "tasks?|to-?do|reminder|aufgabe|erinnerung|tâche|rappel|tarea|recordatorio|タスク",
+    "project": "projects?|projekt|projet|proyecto|プロジェクト",
+    "note": "notes?|list|notiz|liste|nota|lista|ノート|メモ",
+    "checkpoint": "checkpoints?|milestone|meilenstein|jalon|hito|マイルストーン",
+}
 _LONG_ID: Final = re.compile(r"(?=\S*\d)[\w-]{16,}")
 
 
@@ -33,8 +43,8 @@ class Reference:
 async def find_item(access: DeviceAccess, entity: Entity, written: str, *, exact: bool = False) -> Reference:
     """The item that `written` names. Raises `ToolError`: `not_found` or `ambiguous`, with the candidates.
 
-    A title matches in any case, and also if `written` has only some of its words and no other item matches. With
-    `exact` it must have all of them.
+    A title matches in any case, also with an article or the kind of the item beside it (`the Launch project`), and also
+    if `written` has only some of its words and no other item matches. With `exact` it must have all of them.
     """
     if access.handles.is_known(written) or access.knows(entity, written):
         return Reference(access.handles.id_of(written))
@@ -52,11 +62,13 @@ async def find_item(access: DeviceAccess, entity: Entity, written: str, *, exact
 async def find_title(access: DeviceAccess, entity: Entity, title: str, *, exact: bool = False) -> str:
     """The id of the one item with this title. Raises `ToolError`."""
     wanted = _plain(title)
+    bare = _bare(wanted, entity)
     found = [item for item in await _look_up(access, entity, {"text": title, "limit": _SEARCHED}) if _is(item, wanted)]
     if not found:
         listed = await _look_up(access, entity, {"limit": _LISTED})
         found = [item for item in listed if _is(item, wanted) or str(item["id"]) == title]
-        alike = _alike(listed, wanted)
+        found = found or [item for item in listed if _is(item, bare)]
+        alike = _alike(listed, wanted) or _alike(listed, bare)
         if not found and not exact and len(alike) == 1:
             found = alike
         if not found:
@@ -90,6 +102,14 @@ def _alike(items: Sequence[Item], wanted: str) -> list[Item]:
 def _plain(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(folded.split()).strip("\"'`“”„«».")
+
+
+def _bare(wanted: str, entity: Entity) -> str:
+    """`wanted` without an article before it and without the kind of the item beside it; `wanted` if nothing is left."""
+    bare = _ARTICLE.sub("", wanted)
+    kind = _KINDS[entity]
+    bare = re.sub(rf"^(?:{kind})\s+|[\s-]+(?:{kind})$", "", bare)
+    return bare.strip("\"'`“”„«». ") or wanted
 
 
 def _not_found(entity: Entity, written: str, candidates: Sequence[Item]) -> ToolError:

@@ -68,6 +68,34 @@ async def test_a_title_names_its_item(title: str) -> None:
     assert [mutation.id for mutation in turn.mutations] == [LOGIN]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Launch project", "the Launch project", "project Launch", "my launch", "Launch-Projekt", "das Projekt „Launch“"],
+)
+async def test_an_article_and_the_kind_beside_a_title_are_no_part_of_it(name: str) -> None:
+    turn = make_turn(device := Device())
+    await run("update_task", turn, id="the task Fix login bug", projectId=name)
+    assert device.calls[-1].args == {"id": LOGIN, "data": {"projectId": LAUNCH}}
+
+
+async def test_a_title_that_has_its_kind_comes_first() -> None:
+    turn = make_turn(device := Device())
+    named = [{"id": "n1", "title": "Shopping"}, {"id": "n2", "title": "Shopping list"}]
+    device.answers["list_notes"] = partial(_listed, named)
+    device.answers["get_note"] = partial(_one, named)
+    for name, found in (("Shopping list", "n2"), ("my shopping list", "n1"), ("note Shopping", "n1")):
+        await run("get_note", turn, id=name)
+        assert device.calls[-1].args == {"id": found}
+
+
+async def test_a_delete_takes_a_whole_title_with_its_kind() -> None:
+    turn = make_turn(device := Device())
+    await run("delete_task", turn, id="the task “Fix login bug”")
+    assert device.ran()[-1] == ("delete_task", LOGIN)
+    with pytest.raises(ToolError, match="not_found"):
+        await run("delete_task", turn, id="the login bug task")
+
+
 async def test_a_lookup_does_not_change_what_blocks_show() -> None:
     turn = make_turn(Device())
     await run("complete_task", turn, id="login bug")

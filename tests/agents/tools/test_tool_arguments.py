@@ -11,7 +11,7 @@ from agents.registry import ALL_TOOLS
 from agents.tools.device_access import DeviceAccess
 from agents.tools.error import ToolError
 from agents.tools.tool import Tool
-from tests.agents.fakes import ScriptedDevice, make_turn
+from tests.agents.fakes import ScriptedDevice, answered, make_turn
 
 TOOLS = ALL_TOOLS
 
@@ -90,3 +90,45 @@ def test_the_schema_is_a_plain_object_of_described_properties(tool: Tool[Any]) -
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS.keys())
 def test_the_schema_is_made_once(tool: Tool[Any]) -> None:
     assert tool.spec().parameters is tool.spec().parameters
+
+
+async def filters_of(tool: str, **arguments: Any) -> list[Any]:
+    """The filters of the list calls that a device gets. The request is made on Monday 2026-03-09."""
+    device = ScriptedDevice(
+        {name: answered({"items": []}) for name in ("list_tasks", "list_checkpoints", "list_notes")}
+    )
+    await TOOLS[tool].invoke(DeviceAccess(make_turn(device)), json.dumps(arguments))
+    return [call.args.get("filter", {}) for call in device.calls]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "filters"),
+    [
+        ("list_tasks", {"due": "overdue"}, [{"dueDate": {"before": "2026-03-09"}}]),
+        ("list_tasks", {"due": "überfällig"}, [{"dueDate": {"before": "2026-03-09"}}]),
+        ("list_tasks", {"due": "cette semaine"}, [{"dueDate": {"after": "2026-03-09", "before": "2026-03-16"}}]),
+        ("list_tasks", {"dueOn": "next week"}, [{"dueDate": {"after": "2026-03-16", "before": "2026-03-23"}}]),
+        ("list_checkpoints", {"dateOn": "next month"}, [{"date": {"after": "2026-04-01", "before": "2026-05-01"}}]),
+        ("list_notes", {"createdOn": "last week"}, [{"createdAt": {"after": "2026-03-02", "before": "2026-03-09"}}]),
+        ("list_tasks", {"status": "open"}, [{"status": "todo"}, {"status": "in_progress"}]),
+        ("list_tasks", {"status": "In Progress"}, [{"status": "in_progress"}]),
+        ("list_tasks", {"status": ["Completed"], "priority": "urgent"}, [{"status": "done", "priority": "high"}]),
+        ("list_tasks", {"assignee": "any", "project": "All", "text": "*", "status": ["any"]}, [{}]),
+    ],
+)
+async def test_filters_take_the_words_of_a_person(tool: str, arguments: dict[str, Any], filters: list[Any]) -> None:
+    found = await filters_of(tool, **arguments)
+    assert sorted(found, key=str) == sorted(filters, key=str)
+
+
+async def test_a_new_item_has_no_field_that_the_model_calls_none() -> None:
+    device = ScriptedDevice({"create_task": lambda args: answered({"id": "t1", **args["data"]})})
+    given = {"title": "None", "description": "n/a", "assignee": "None", "project": "null", "due": "N/A"}
+    await TOOLS["create_task"].invoke(DeviceAccess(make_turn(device)), json.dumps(given))
+    assert device.calls[0].args == {"data": {"title": "None", "description": "n/a"}}
+
+
+async def test_an_error_ends_its_sentence_before_it_says_what_was_changed() -> None:
+    assert (
+        ToolError("invalid_arguments", "dueDate: such as +3d").told(changes=True).endswith("+3d. Nothing was changed.")
+    )

@@ -225,6 +225,25 @@ def invents_data(request: Request, form: str, number: int) -> Reply:
     return step("answer", {}) if form == "step" else blocks(INVENTED)
 
 
+_KINDS: Final = {"task": "the {} task", "project": "{} project", "note": "my {} note", "checkpoint": "{} checkpoint"}
+_FILLED: Final[Mapping[str, Step]] = {
+    "list_tasks": {"text": "", "assignee": "any", "project": "all"},
+    "create_task": {"assignee": "", "project": "None"},
+    "update_task": {"title": "", "due": "", "project": ""},
+    "list_notes": {},
+}
+
+
+def names_kinds_and_fills_the_rest(request: Request, form: str, number: int) -> Reply:
+    """Takes the right step, names items with their kind, and fills in arguments that it does not use."""
+    if form == "blocks":
+        return blocks(request.claim if request.changes else "That is what I found.")
+    if number > 0:
+        return step("answer", {})
+    named = {name: _KINDS[name].format(value) if name in _KINDS else value for name, value in request.args.items()}
+    return step(request.tool, {**_FILLED.get(request.tool, {}), **named})
+
+
 HABITS: Final[Mapping[str, Habit]] = {
     habit.__name__: habit
     for habit in (
@@ -236,6 +255,7 @@ HABITS: Final[Mapping[str, Habit]] = {
         calls_nothing,
         claims_at_once,
         invents_data,
+        names_kinds_and_fills_the_rest,
     )
 }
 
@@ -304,7 +324,7 @@ def _faults(result: Result, habit: str) -> list[str]:
     found += [fault for fault in verdict.false_claims if not any(line in turn.text for line in TAKEN_BACK)]
     found += verdict.invented + verdict.unwanted
     found += [f"{verdict.loops} repeated calls"] if verdict.loops else []
-    if habit == "repeats_itself" and request.changes:
+    if habit in ("repeats_itself", "names_kinds_and_fills_the_rest") and request.changes:
         found += verdict.faults["state"]
     if habit == "reads_instead_of_saying" and request.tool == "say" and str(request.args["text"]) not in turn.text:
         found.append(f"says {turn.text!r}")
