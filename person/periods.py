@@ -15,7 +15,7 @@ Period = Literal[
 ]
 _WORDS: Final[Mapping[Period, str]] = {
     "overdue": r"over[- ]?due|past due|late|(?:ü|ue)berfällig\w*|verspätet\w*|en retard|(?:a|re)trasad[oa]s?"
-    r"|vencid[oa]s?|期限切れ|期限超過|متأخرة?",
+    r"|vencid[oa]s?|متأخرة?|期限切れ|期限超過",
     "today": r"today|due today|heute(?: fällig)?|aujourd'hui|hoy|今日|本日|اليوم",
     "week": r"(?:(?:this|the|current) )?week|(?:diese|der|in dieser|dieser) woche|(?:cette|la) semaine"
     r"|esta semana|今週|هذا الأسبوع",
