@@ -259,7 +259,7 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
                     self._add_call(ToolCallDelta(self._calls.count - 1, arguments=text))
 
     def _flush(self, *, cut: bool) -> None:
-        self._add_pieces(self._reasoning_text.close(cut=cut))
+        self._add_pieces(self._reasoning_text.close(cut=cut, calls=self._calls.count > 0))
         super()._flush(cut=cut)
 
     def _state(self) -> dict[str, Any]:

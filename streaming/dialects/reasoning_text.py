@@ -11,25 +11,27 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from streaming.dialects.reasoning_tags import (
+    ALL_CLOSERS,
+    ANY_CLOSER,
+    CLOSED_BY,
+    CLOSER,
+    CLOSERS,
+    DOUBTFUL,
+    ENDS,
+    HEADS,
+    LONGEST_TAG,
+    MESSAGE,
+    OPENERS,
+    RECIPIENT,
+    is_border,
+    next_sign,
+    opening,
+    possible_tag,
+)
+
 Kind = Literal["reasoning", "answer", "call", "arguments"]
 Piece = tuple[Kind, str]
-
-_TAGS: Final = {
-    "<think>": "</think>",
-    "<thinking>": "</thinking>",
-    "<thought>": "</thought>",
-    "<reasoning>": "</reasoning>",
-    "<seed:think>": "</seed:think>",
-    "[THINK]": "[/THINK]",
-    "◁think▷": "◁/think▷",
-    "<|START_THINKING|>": "<|END_THINKING|>",
-}
-_CLOSERS: Final = tuple(_TAGS.values())
-# Harmony, the format of gpt-oss: `<|start|>assistant<|channel|>NAME<|message|>TEXT<|end|>`, one channel after another.
-_HEADS: Final = ("<|start|>", "<|channel|>")
-_MESSAGE: Final = "<|message|>"
-_ENDS: Final = ("<|end|>", "<|return|>", "<|call|>")
-_RECIPIENT: Final = re.compile(r"\bto=(?:functions\.)?([A-Za-z0-9_.-]+)")
 
 # The first words of reasoning. An answer never speaks of "the user"; the other words may also begin an answer.
 _CERTAIN: Final = ("the user", "okay, the user", "okay, so the user", "ok, the user", "用户")
@@ -59,15 +61,7 @@ _SENTENCE_CHARS: Final = 120
 _WHITE_CHARS: Final = 200
 _MAX_HEADER_CHARS: Final = 400
 _TAIL_CHARS: Final = 64
-_LONGEST_TAG: Final = max(map(len, (*_TAGS, *_CLOSERS, *_HEADS, *_ENDS)))
-_ANY_CLOSER: Final = re.compile("|".join(map(re.escape, _CLOSERS)), re.IGNORECASE | re.ASCII)
-# Small models open with one of these words and close with another.
-_WORDS: Final = ("</think>", "</thinking>", "</thought>", "</reasoning>")
-_CLOSED_BY: Final = {tag: _WORDS if tag in _WORDS else (tag,) for tag in _CLOSERS}
-_CLOSER: Final = {
-    tag: re.compile("|".join(map(re.escape, closers)), re.IGNORECASE | re.ASCII) for tag, closers in _CLOSED_BY.items()
-}
-_TEXT_OPENS: Final = re.compile(r'"(?:content|text|answer|response|message)"\s*:\s*"\Z')
+_GOES_ON: Final = ",.;:!?)"  # after a closing tag, a sentence that mentions the tags goes on with these
 _TICKS: Final = re.compile("`+|[^`]+")
 _FENCE_TICKS: Final = 3
 _JSON: Final = '[{"`'  # the first characters of an answer in JSON, also as a string or in a code fence
@@ -96,11 +90,14 @@ class ReasoningText:
     the end of a JSON value. After earlier reasoning it also counts at the end of a sentence. Elsewhere, and in a code
     fence, it is part of the answer. White space around the tags is dropped. A closing tag without an opening one is
     dropped at the same places. Letter case does not matter between angle brackets.
+
+    Tags such as `<analysis>` may also be words of an answer. They need their closing tag, and no sentence goes on after
+    it. If there is neither an answer nor a call after them, what they enclose is the answer.
     """
 
     def __init__(self, habit: ReasoningHabit | None = None) -> None:
         self._habit = habit or ReasoningHabit()
-        self._state: Literal["start", "unopened", "reasoning", "header", "body", "after", "answer"] = "start"
+        self._state: Literal["start", "unopened", "reasoning", "closed", "header", "body", "after", "answer"] = "start"
         self._held = ""
         self._close = ""
         self._kind: Kind = "reasoning"
@@ -114,8 +111,10 @@ class ReasoningText:
         # Text without an opening tag. It was given as reasoning; without a closing tag it is the answer after all.
         self._unopened: list[str] = []
         self._bound: int | None = None
-        # The same for reasoning that an opening tag inside the answer began.
+        # The same for reasoning that an opening tag inside the answer, or a doubtful one, began.
         self._later: list[str] | None = None
+        self._doubtful = False  # the tag that is open is one of `DOUBTFUL`
+        self._enclosed: list[str] = []  # what such tags enclosed
 
     def is_answer(self, text: str) -> bool:
         """Whether `text`, the next piece, is part of the answer and no tag can begin in it."""
@@ -137,10 +136,16 @@ class ReasoningText:
             rest = self._step(rest, pieces)
         return pieces
 
-    def close(self, *, cut: bool = False) -> list[Piece]:
-        """The text that was held back, after the text ended; `cut` if it ended before the model finished."""
+    def close(self, *, cut: bool = False, calls: bool = False) -> list[Piece]:
+        """The text that was held back, after the text ended; `cut` if it ended before the model finished.
+
+        `calls`: the response has tool calls.
+        """
         held, self._held = self._held, ""
         state, self._state = self._state, "answer"
+        answered = bool(self._tail.strip())
+        if state in ("closed", "after", "answer") and not (answered or held.strip() or cut or calls):
+            return [("answer", "".join((*(self._later or ())[1:-1], *self._enclosed)))]
         match state:
             case "unopened":
                 if cut and self._bound is None:  # the token limit fell into the reasoning
@@ -148,11 +153,11 @@ class ReasoningText:
                 if not cut:
                     self._habit.unopened = False
                 return [("answer", "".join(self._unopened) + held)]
-            case "reasoning" if self._later is not None:
+            case "reasoning" if self._later is not None and (answered or not cut):
                 return [("answer", "".join(self._later) + held)]
             case "reasoning" | "body":
                 return [(self._kind, held)]
-            case "after":
+            case "after" | "closed":
                 return []
         return [("answer", held)]
 
@@ -169,6 +174,8 @@ class ReasoningText:
                 return self._read_header(text, pieces)
             case "body":
                 return self._read_body(text, pieces)
+            case "closed":
+                return self._decide(text, pieces)
             case "after":
                 return self._go_on(text.lstrip())
             case "answer":
@@ -179,11 +186,11 @@ class ReasoningText:
         if not begun and len(text) > _WHITE_CHARS:  # a model that writes only white space has to be noticed
             self._state = "answer"
             return text
-        tag = _opening(begun, (*_TAGS, *_HEADS, *_CLOSERS))
+        tag = opening(begun, (*OPENERS, *HEADS, *ALL_CLOSERS))
         if not begun or tag is None:
             self._held = text
             return None
-        if tag in _CLOSERS:  # the reasoning came apart from the text, and its closing tag did not
+        if tag in ALL_CLOSERS:  # the reasoning came apart from the text, and its closing tag did not
             self._state = "after"
             return begun[len(tag) :]
         if tag:
@@ -197,7 +204,7 @@ class ReasoningText:
 
     def _go_on(self, text: str) -> str | None:
         """Read on after a closing tag: another tag may follow immediately."""
-        tag = _opening(text, (*_TAGS, *_HEADS))
+        tag = opening(text, (*OPENERS, *HEADS))
         if not text or tag is None:
             self._held = text
             return None
@@ -207,11 +214,12 @@ class ReasoningText:
         return text
 
     def _open(self, tag: str, text: str) -> str:
-        if tag in _HEADS:
+        if tag in HEADS:
             self._harmony, self._state = True, "header"
         else:
-            self._later = [tag] if self._state == "answer" else None
-            self._state, self._close, self._kind = "reasoning", _TAGS[tag], "reasoning"
+            self._doubtful = tag in DOUBTFUL
+            self._later = [text[: len(tag)]] if self._doubtful or self._state == "answer" else None
+            self._state, self._close, self._kind = "reasoning", OPENERS[tag], "reasoning"
         return text[len(tag) :]
 
     def _held_back(self, begun: str) -> bool | None:
@@ -233,7 +241,7 @@ class ReasoningText:
         return False
 
     def _read_unopened(self, text: str, pieces: list[Piece]) -> str | None:
-        found = _ANY_CLOSER.search(text)
+        found = ANY_CLOSER.search(text)
         if found is not None:
             at = found.start()
             self._reasoned = True
@@ -248,7 +256,7 @@ class ReasoningText:
                 return text
             self._held = text
             return None
-        kept = _possible_tag(text, _CLOSERS)
+        kept = possible_tag(text, ALL_CLOSERS)
         shown = text[: len(text) - kept]
         self._held = text[len(text) - kept :]
         if shown:
@@ -257,10 +265,10 @@ class ReasoningText:
         return None
 
     def _read_reasoning(self, text: str, pieces: list[Piece]) -> str | None:
-        close = _CLOSER[self._close].search(text)
+        close = CLOSER[self._close].search(text)
         reasoning, rest = (text[: close.start()], text[close.end() :]) if close else (text, "")
         if close is None:
-            kept = _possible_tag(text, _CLOSED_BY[self._close])
+            kept = possible_tag(text, CLOSED_BY[self._close])
             reasoning, self._held = text[: len(text) - kept], text[len(text) - kept :]
         if reasoning:
             pieces.append(("reasoning", reasoning))
@@ -268,20 +276,43 @@ class ReasoningText:
                 self._later.append(reasoning)
         if close is None:
             return None
+        if self._doubtful and self._later is not None:
+            self._later.append(close[0])
+            self._state = "closed"
+            return rest or None
+        self._end_reasoning()
+        return rest
+
+    def _end_reasoning(self) -> None:
         self._reasoned = True
         self._later = None
         self._state = "after"
-        return rest
+
+    def _decide(self, text: str, pieces: list[Piece]) -> str | None:
+        """Read on after the closing tag of a doubtful one: it only counts if no sentence goes on."""
+        begun = text.lstrip(" \t")
+        if not begun:
+            self._held = text
+            return None
+        later = self._later or []
+        if begun[0].islower() or begun[0] in _GOES_ON:
+            self._later = None
+            self._state = "answer"
+            self._add("".join(later), pieces)
+        else:
+            self._enclosed += later[1:-1]
+            self._end_reasoning()
+        return text
 
     def _read_header(self, text: str, pieces: list[Piece]) -> str | None:
-        header, tag, rest = text.partition(_MESSAGE)
+        header, tag, rest = text.partition(MESSAGE)
         if not tag:
             if len(text) > _MAX_HEADER_CHARS:  # no header of harmony's
                 self._state = "answer"
                 return text
             self._held = text
             return None
-        recipient = _RECIPIENT.search(header)
+        recipient = RECIPIENT.search(header)
         if recipient is not None:
             pieces.append(("call", recipient[1]))
             self._kind, self._state = "arguments", "body"
@@ -292,17 +323,17 @@ class ReasoningText:
         return rest
 
     def _read_body(self, text: str, pieces: list[Piece]) -> str | None:
-        ends = (*_ENDS, *_HEADS)
+        ends = (*ENDS, *HEADS)
         at = min((at for end in ends if (at := text.find(end)) >= 0), default=None)
         if at is None:
-            kept = _possible_tag(text, ends)
+            kept = possible_tag(text, ends)
             at = len(text) - kept
             self._held = text[at:]
             rest = None
         else:
             rest = text[at:]
             self._state = "after"
-            for end in _ENDS:
+            for end in ENDS:
                 rest = rest.removeprefix(end)
         if at:
             pieces.append((self._kind, text[:at]))
@@ -310,13 +341,13 @@ class ReasoningText:
 
     def _read_answer(self, text: str, pieces: list[Piece]) -> str | None:
         begin = noted = 0
-        while (at := _next_sign(text, begin)) >= 0:
+        while (at := next_sign(text, begin)) >= 0:
             self._note_fences(text[noted:at])
             noted = at
-            tags: tuple[str, ...] = (*_ENDS, *_HEADS) if self._harmony else ()
-            if not self._in_fence and _is_border(self._tail + text[max(0, at - _TAIL_CHARS) : at], self._reasoned):
-                tags += (*_TAGS, *_HEADS, *_CLOSERS)
-            tag = _opening(text[at : at + _LONGEST_TAG], tags)
+            tags: tuple[str, ...] = (*ENDS, *HEADS) if self._harmony else ()
+            if not self._in_fence and is_border(self._tail + text[max(0, at - _TAIL_CHARS) : at], self._reasoned):
+                tags += (*OPENERS, *HEADS, *CLOSERS)
+            tag = opening(text[at : at + LONGEST_TAG], tags)
             if tag == "":
                 begin = at + 1
                 continue
@@ -325,13 +356,13 @@ class ReasoningText:
             if tag is None:
                 self._held = text
                 return None
-            if tag in _CLOSERS:
+            if tag in CLOSERS:
                 # Its reasoning was shown. The model's next answer is held back until its closing tag.
                 self._habit.unopened = True
                 self._reasoned = True
                 self._state = "after"
                 return text[len(tag) :]
-            if tag in _ENDS:
+            if tag in ENDS:
                 self._state = "after"
                 return text[len(tag) :]
             return self._open(tag, text)
@@ -356,43 +387,3 @@ class ReasoningText:
         if text:
             self._tail = (self._tail + text[-_TAIL_CHARS:])[-_TAIL_CHARS:]
             pieces.append(("answer", text))
-
-
-def _next_sign(text: str, begin: int) -> int:
-    """The place of the next character that may begin a tag, or -1."""
-    angle, bracket = text.find("<", begin), text.find("[", begin)
-    return min(angle, bracket) if angle >= 0 and bracket >= 0 else max(angle, bracket)
-
-
-def _opening(text: str, tags: tuple[str, ...]) -> str | None:
-    """The one of `tags` that begins `text`, "" if none does, None if more text decides it."""
-    lower = text[:_LONGEST_TAG].lower()
-    for tag in tags:
-        if lower.startswith(tag.lower()) if tag[0] == "<" else text.startswith(tag):
-            return tag
-    if len(text) < _LONGEST_TAG and any(
-        tag.lower().startswith(lower) if tag[0] == "<" else tag.startswith(text) for tag in tags
-    ):
-        return None
-    return ""
-
-
-def _is_border(before: str, reasoned: bool) -> bool:
-    """Whether a tag may follow `before`: nothing, a line break, the end of a JSON value, or the opening of a text.
-
-    After reasoning (`reasoned`), the end of a sentence too.
-    """
-    visible = before.rstrip()
-    if not visible or visible[-1] in "]}" or "\n" in before[len(visible) :]:
-        return True
-    return (reasoned and visible[-1] in ".!?。！？") or _TEXT_OPENS.search(before) is not None
-
-
-def _possible_tag(text: str, tags: tuple[str, ...]) -> int:
-    """How many characters at the end of `text` may be the beginning of one of `tags`."""
-    longest = max(len(tag) for tag in tags) - 1
-    lower = text[-longest:].lower()
-    for size in range(min(longest, len(text)), 0, -1):
-        if any(len(tag) > size and lower.endswith(tag[:size].lower()) for tag in tags):
-            return size
-    return 0

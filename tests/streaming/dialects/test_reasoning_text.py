@@ -64,6 +64,30 @@ CASES = [
     ("Okay, the user asks for tasks.</think>Two.", "Okay, the user asks for tasks.", "Two."),
     ("I need to list tasks.</think>" + BLOCKS, "I need to list tasks.", BLOCKS),
     ("用户想要任务。</think>两个。", "用户想要任务。", "两个。"),
+    # Tags that may be words of an answer: with their closing tag, and no sentence that goes on.
+    ("<scratchpad>hm</scratchpad>\n\n" + BLOCKS, "hm", BLOCKS),
+    ("<analysis>\nTwo tasks.\n</analysis>\n\nYou have two.", "\nTwo tasks.\n", "You have two."),
+    ("<Reflection>hm</reflection>Two.", "hm", "Two."),
+    ("<think>a</think><reflection>b</reflection>Two.", "ab", "Two."),
+    ("<analysis>a</analysis>\n<scratchpad>b</scratchpad>\nTwo.", "ab", "Two."),
+    (BLOCKS + "\n<reflection>b</reflection>\n" + BLOCKS, "b", BLOCKS + "\n" + BLOCKS),
+    ("One.\n<reflection>b</reflection>\nTwo.", "b", "One.\nTwo."),
+    ('[{"type":"text","content":"<analysis>a</analysis>Two."}]', "a", '[{"type":"text","content":"Two."}]'),
+    ("The user wants two.</analysis>Two.", "The user wants two.", "Two."),
+    ("</scratchpad>\nTwo.", "", "Two."),
+    ("<analysis>You have two.", "You have two.", None),
+    ("<analysis>You have two.</analysis>", "You have two.", "You have two."),
+    ("<scratchpad>One.</scratchpad>\n<analysis>Two.</analysis> \n", "One.Two.", "One.Two."),
+    ("<analysis> and </analysis> are tags.", " and ", None),
+    ("<analysis>, </analysis>: two tags.", ", ", None),
+    ("<analysis> is a tag.", " is a tag.", None),
+    ("One.\n<analysis> is a tag.", " is a tag.", None),
+    ("One <analysis>x</analysis> two.", "", None),
+    ("Use `<scratchpad>` and\n`</scratchpad>`.", "", None),
+    ("One.\n</analysis> closes it.", "", None),
+    ("```xml\n<analysis>x</analysis>\n```", "", None),
+    ("<analyst>x</analyst>", "", None),
+    ("<analysis></analysis>", "", ""),
     # Harmony.
     (HARMONY + BLOCKS, "secret", BLOCKS),
     ("<|start|>assistant" + HARMONY + BLOCKS + "<|return|>", "secret", BLOCKS),
@@ -192,6 +216,16 @@ def test_reasoning_without_tags_that_the_token_limit_cut_is_no_answer() -> None:
     assert pieces == [("reasoning", "Hm, let us see")]
 
 
+def test_a_doubtful_tag_is_reasoning_if_a_call_follows_or_the_answer_is_cut() -> None:
+    for text in ("<analysis>I list them.</analysis>", "<analysis>I list them.</analysis>\n"):
+        for parts in ([text], list(text)):
+            reader = ReasoningText()
+            pieces = [piece for part in parts for piece in reader.feed(part)] + reader.close(calls=True)
+            assert of_kind(pieces, "answer") == ""
+    assert read(["<analysis>I li"], cut=True) == [("reasoning", "I li")]
+    assert of_kind(read(["One.\n<analysis>I li"], cut=True), "answer") == "One.\n<analysis>I li"
+
+
 def test_reasoning_that_came_apart_from_the_text_leaves_no_doubt() -> None:
     reader = ReasoningText(ReasoningHabit(unopened=True))
     reader.expect_no_tags()
@@ -221,12 +255,16 @@ def test_a_call_in_harmony_is_a_tool_call() -> None:
         assert read(parts) == [("reasoning", "hm"), ("call", "list_tasks"), ("arguments", '{"limit":2}')]
 
 
-WORDS = (
-    """<think> </think> [THINK] [/THINK] <|channel|> <|message|> <|end|> <|start|> final analysis to=f [ ] { } < a"""
+WORDS = """<think> </think> [THINK] [/THINK] <|channel|> <|message|> <|end|> <|start|> final to=f [ ] { } < a"""
+
+
+@given(
+    st.lists(
+        st.sampled_from([*WORDS.split(" "), "<analysis>", "</analysis>", "analysis", "a", " ", "\n", "The user "]),
+        max_size=14,
+    ),
+    st.data(),
 )
-
-
-@given(st.lists(st.sampled_from([*WORDS.split(" "), "a", " ", "\n", "The user "]), max_size=14), st.data())
 def test_a_split_never_changes_what_is_read(words: list[str], data: st.DataObject) -> None:
     text = "".join(words)
     places = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
