@@ -32,7 +32,7 @@ from server.processes import ServiceManager, program, stop_on_signal
 from server.settings import Settings, SettingsError, describe_settings, load_settings
 from server.startup import Running
 from server.storage import database_url, owner_url, prepare_state_dir
-from server.workers import FrozenObjects, Supervisor, WorkerFailed, run_worker, supervise
+from server.workers import FrozenObjects, Supervisor, WorkerFailed, hasten_thread_switches, run_worker, supervise
 from sql.distribution import DistributionError, distribute
 from sql.driver import DatabaseUnavailable
 from sql.embedded import EmbeddedPostgresError
@@ -171,6 +171,7 @@ async def _run(settings: Settings) -> None:
         await nursery.start(partial(stop_on_signal, stop, nursery.cancel_scope, pass_on))
         running: Running = await nursery.start(_serve, settings, stop, nursery.cancel_scope, supervisors)
         FrozenObjects().start()
+        hasten_thread_switches()
         print(banner(running), flush=True)
         nursery.start_soon(service_manager.keep_watchdog_quiet)
         nursery.start_soon(_report_stop, service_manager, stop)

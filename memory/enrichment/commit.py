@@ -9,6 +9,8 @@ from datetime import tzinfo
 from typing import Final
 from uuid import UUID
 
+import trio
+
 from memory.enrichment.enriched import Enriched
 from memory.enrichment.queue import Claim
 from memory.keys import UserKey
@@ -119,7 +121,7 @@ class EnrichmentCommit:
         ids = [one.episode.id for one, _ in enriched]
         # No other worker can claim these episodes until the transaction ends.
         held = {row[0] for row in await reads.claimed.fetchall()}
-        before = turns_in(self._vault, user_key, await reads.turns.fetchall())
+        before = await turns_in(self._vault, user_key, await reads.turns.fetchall())
         index = await self._associative.segments.kind_of(connection, user_id, reads.index)
         forgotten = await self._forgotten(tombstones, [one for one, _ in enriched])
         stored = set()
@@ -144,11 +146,18 @@ class EnrichmentCommit:
         All statements of the message must be forgotten. If it states nothing, one sentence of the answer that repeats a
         forgotten statement is enough.
         """
+        if not tombstones.can_exist:
+            return set()
         digests: dict[UUID, tuple[set[bytes], set[bytes], bool]] = {}
-        for one in enriched:
+
+        def add(one: Enriched) -> None:
             said = Said.of(one.episode.exchange.message, one.episode.exchange.response)
             specific = tombstones.of_statements(words for words in said.sentences if is_specific(words))
             digests[one.episode.id] = set(tombstones.of_said(said)), set(specific), bool(said.stated)
+
+        for one in enriched:
+            # Analysing a long answer would block the event loop for tens of milliseconds.
+            await trio.to_thread.run_sync(add, one)
         everything = {digest for own, answered, _ in digests.values() for digest in own | answered}
         until = await tombstones.until(everything, min(one.episode.at for one in enriched)) if everything else {}
         gone = set()

@@ -8,6 +8,8 @@ from datetime import datetime, tzinfo
 from typing import Any, Final
 from uuid import UUID
 
+import trio
+
 from memory.crypto import Unreadable
 from memory.enrichment.queue import EPISODES, Claim, Queue
 from memory.keys import UserKey
@@ -78,9 +80,13 @@ class EpisodeQueue:
             return None
         core, state, earlier = cursors
         key = claim.user_key
-        before = exchanges_in(self._vault, key, await earlier.fetchall())
+        before = await exchanges_in(self._vault, key, await earlier.fetchall())
         zone = _zone(self._core.read(key, await core.fetchall()))
-        episodes = [episode for row in claim.rows if (episode := self._read(key, row, before)) is not None]
+        episodes = []
+        for row in claim.rows:
+            if (episode := self._read(key, row, before)) is not None:
+                episodes.append(episode)
+            await trio.lowlevel.checkpoint()
         counted = await state.fetchone()
         return EpisodeClaim(claim, zone, episodes, counted == (True,))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from memory.keys import UserKey
 from memory.segments import Entry, LoadedIndexes, SegmentStore, StoredVector
 from memory.text import fragments_of
 from memory.tiers.episodic import Exchange
+from memory.tiers.long_texts import worked_on
 from memory.vault import IndexKind, Vault
 from sql.driver import Connection, Cursor, storable
 from sql.row_ids import new_row_id
@@ -184,7 +186,7 @@ class AssociativeMemory:
         entries: dict[bytes, DocumentVectors | None] = {}
         for number, document in enumerate(documents):
             own = None if vectors is None else vectors[number]
-            values = self._values(user_id, user_key, document, own)
+            values = await worked_on(document.text, user_key, partial(self._values, document=document, vectors=own))
             near = None
             if merge and own is not None:
                 if sealed:
@@ -231,7 +233,8 @@ class AssociativeMemory:
         entries = []
         for row in await cursor.fetchall():
             with suppress(Unreadable):
-                entries.append(self.entry(user_key, row, vectors[bytes(row[1])]))
+                work = partial(self.entry, row=row, vectors=vectors[bytes(row[1])])
+                entries.append(await worked_on(row[2], user_key, work))
         await self.segments.add_in(connection, user_key, entries)
         vectors.clear()
         return [cursor]
@@ -265,9 +268,7 @@ class AssociativeMemory:
         cursor = await connection.execute(self._vault.statements["associative_after"], values)
         await self.segments.without_vectors_in(connection, user_key, [row[0] for row in await cursor.fetchall()])
 
-    def _values(
-        self, user_id: UUID, user_key: UserKey, document: Document, vectors: DocumentVectors | None
-    ) -> dict[str, object]:
+    def _values(self, user_key: UserKey, document: Document, vectors: DocumentVectors | None) -> dict[str, object]:
         text = document.text[:MAX_TEXT_CHARS]
         said_at = storable(document.when) if document.when is not None else None
         terms = user_key.terms.document(text)
@@ -275,7 +276,7 @@ class AssociativeMemory:
         content = Content(text, said_at, document.data, document.said)
         entity_type, entity_id = document.entity or (None, None)
         return {
-            "user_id": user_id,
+            "user_id": user_key.user_id,
             "id": new_row_id(),
             "content_encrypted": content.sealed_in(user_key.cipher, key),
             "content_digest": key,
@@ -352,7 +353,8 @@ class AssociativeMemory:
             old = self.read(user_key.cipher, key, token).text
         except Unreadable:
             return None
-        return (id_, key) if user_key.terms.same_words(old, text) else None
+        repeats = await worked_on(old + text, user_key, lambda own: own.terms.same_words(old, text))
+        return (id_, key) if repeats else None
 
     async def _nearest_sealed(
         self, connection: Connection, user_key: UserKey, vector: Vectors, source: object

@@ -70,7 +70,8 @@ def summarise(message: str, response: str) -> str:
 
 
 def _beginning(text: str) -> str:
-    line = " ".join(text.split())
+    # No more words than fit, so that a long text is not split whole.
+    line = " ".join(text.split(None, _MAX_SUMMARY_PART)[:_MAX_SUMMARY_PART])
     return line if len(line) <= _MAX_SUMMARY_PART else line[: _MAX_SUMMARY_PART - 1].rstrip() + "…"
 
 

@@ -72,6 +72,11 @@ class Tombstones:
             values = {"user_id": self._user_id, "forgetting_key_encrypted": sealed}
             await self._connection.execute(self._vault.statements["forgetting_key_set"], values)
 
+    @property
+    def can_exist(self) -> bool:
+        """Whether something has been forgotten, so that a digest can have a tombstone."""
+        return self._key is not None
+
     def digests(self, kind: str, names: Iterable[str]) -> list[bytes]:
         """A digest per name, in order; empty if nothing has been forgotten yet."""
         return [] if self._key is None else [digest(self._key, f"{kind}\0{name}") for name in names]

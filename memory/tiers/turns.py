@@ -7,6 +7,8 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+import trio
+
 from memory.crypto import Unreadable
 from memory.embedding import MAX_PREVIOUS_CHARS
 from memory.keys import UserKey
@@ -25,21 +27,25 @@ async def previous_turns(
     """
     values = {"user_id": user_id, "ids": list(episode_ids)}
     cursor = await connection.execute(vault.statements["episodes_before"], values)
-    return turns_in(vault, user_key, await cursor.fetchall())
+    return await turns_in(vault, user_key, await cursor.fetchall())
 
 
-def turns_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> dict[UUID, str]:
+async def turns_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> dict[UUID, str]:
     """Like `previous_turns`, from the rows of the statement `episodes_before`."""
-    return {id_: last_turn(exchange) for id_, exchange in exchanges_in(vault, user_key, rows).items()}
+    return {id_: last_turn(exchange) for id_, exchange in (await exchanges_in(vault, user_key, rows)).items()}
 
 
-def exchanges_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> dict[UUID, Exchange]:
-    """The exchange before each episode, from the rows of the statement `episodes_before`. Skips unreadable ones."""
+async def exchanges_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> dict[UUID, Exchange]:
+    """The exchange before each episode, from the rows of the statement `episodes_before`. Skips unreadable ones.
+
+    A checkpoint follows each row, because long exchanges take a millisecond each.
+    """
     episodic = EpisodicMemory(vault)
     found = {}
     for episode_id, previous_id, token in rows:
         with suppress(Unreadable):
             found[episode_id] = episodic.read_exchange(user_key.cipher, previous_id, token)
+        await trio.lowlevel.checkpoint()
     return found
 
 

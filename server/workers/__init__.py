@@ -1,4 +1,4 @@
-"""The processes of a server: the supervisor, its workers, and the garbage collection of each process.
+"""The processes of a server: the supervisor, its workers, and what each sets in its interpreter.
 
 Queries between workers are in `server.peers`.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from server.workers.garbage import FrozenObjects
 from server.workers.supervisor import Supervisor, WorkerFailed, supervise
+from server.workers.thread_switches import hasten_thread_switches
 from server.workers.worker import run_worker
 
 __all__ = [
     "FrozenObjects",
     "Supervisor",
     "WorkerFailed",
+    "hasten_thread_switches",
     "run_worker",
     "supervise",
 ]

@@ -17,6 +17,7 @@ from server.processes import stop_on_signal
 from server.settings import Settings
 from server.startup import Running, WorkerOrders, read_line
 from server.workers.garbage import FrozenObjects
+from server.workers.thread_switches import hasten_thread_switches
 
 
 async def run_worker(settings: Settings) -> None:
@@ -39,6 +40,7 @@ async def run_worker(settings: Settings) -> None:
                 async with trio.open_nursery() as serving:
                     running: Running = await serving.start(partial(serve, settings, stop=stop, orders=orders))
                     FrozenObjects().start()
+                    hasten_thread_switches()
                     sys.stdout.buffer.write(TypeAdapter(Running).dump_json(running) + b"\n")
                     sys.stdout.buffer.flush()
                 watching.cancel_scope.cancel()

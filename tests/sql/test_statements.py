@@ -75,7 +75,7 @@ async def test_the_server_accepts_each_statement(pool: Pool, name: StatementName
             parameters.append(match[1])
         return f"${parameters.index(match[1]) + 1}"
 
-    query = re.sub(r"%\((\w+)\)s", number, STATEMENTS[name].decode())
+    query = re.sub(r"%\((\w+)\)[sb]", number, STATEMENTS[name].decode())
     async with pool.connection() as connection:
         await connection.execute(b"EXPLAIN (GENERIC_PLAN) " + query.encode())
 

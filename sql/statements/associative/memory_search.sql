@@ -73,7 +73,7 @@ corpus AS MATERIALIZED (
 ),
 asked AS MATERIALIZED (
     SELECT term, word, 1::bigint << (ordinal - 1)::integer AS flag
-    FROM unnest(%(terms)s::bytea[], %(words)s::integer[]) WITH ORDINALITY AS a (term, word, ordinal)
+    FROM unnest(%(terms)b::bytea[], %(words)s::integer[]) WITH ORDINALITY AS a (term, word, ordinal)
 ),
 posting AS MATERIALIZED (
     SELECT t.memory_id AS id, asked.word, asked.flag, t.tf::float8 AS tf, t.length

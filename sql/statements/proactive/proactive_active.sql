@@ -12,7 +12,7 @@ FROM (
             AS confidence_now
     FROM memory_proactive
     WHERE user_id = %(user_id)s AND confidence > 0
-        AND (source <> %(of_names)s OR pattern_digest = ANY (%(digests)s::bytea[]))
+        AND (source <> %(of_names)s OR pattern_digest = ANY (%(digests)b::bytea[]))
 ) AS pattern
 WHERE confidence_now >= %(threshold)s
 ORDER BY confidence_now DESC, id

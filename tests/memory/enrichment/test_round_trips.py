@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -14,10 +14,13 @@ from uuid import UUID, uuid4
 import pytest
 import trio
 
+from memory.crypto import BlindTerms
+from memory.crypto.rotation import Vectors
 from memory.tiers.episodic import Exchange
 from memory.tiers.patterns import seen_in
 from memory.tiers.proactive import ProactiveMemory, facts_of
 from memory.tiers.tombstones import Tombstones
+from memory.vault import IndexKind
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 from tests.memory.memories import Memories, WordEmbedder
@@ -126,3 +129,36 @@ async def test_counting_the_habits_of_many_episodes_does_not_hold_the_event_loop
     finally:
         trio.lowlevel.remove_instrument(steps)
     assert steps.most < in_one_step.most / 10
+
+
+class _OneVector(WordEmbedder):
+    """All texts have the same vector, so each is compared with its near duplicates. Takes few calls."""
+
+    async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        return await super().embed_documents(["euros"] * len(texts))
+
+
+@pytest.mark.parametrize("index", ["pgvector", "sealed"])
+async def test_enriching_long_answers_does_not_hold_the_event_loop(pool: Pool, index: IndexKind) -> None:
+    memories = Memories(pool, embedder=_OneVector(), index=index)
+    ann = await memories.person()
+    await memories.tell(ann, "My friend Clara lives in Lisbon.", "Noted.")
+    [memory] = [record for record in await memories.records(ann) if record["tier"] == "associative"]
+    await memories.middleware.forget(ann, UUID(str(memory["id"])))  # from now on statements are compared with it
+    for number in range(3):
+        answer = " ".join(f"Item{number}x{word} costs {word} euros." for word in range(400))
+        await memories.middleware.store_episode(ann, "session", f"Explain list {number}.", answer, uuid4())
+    in_one_step, steps = _Steps(), _Steps()
+    key = await memories.vault.key(ann)
+    in_one_step.before_task_step(trio.lowlevel.current_task())
+    BlindTerms(key.key).document(answer)
+    in_one_step.after_task_step(trio.lowlevel.current_task())
+    trio.lowlevel.add_instrument(steps)
+    try:
+        async with trio.open_nursery() as nursery:
+            assert await memories.middleware.enrichment._enrich_user(ann, nursery) == 3
+            nursery.cancel_scope.cancel()
+    finally:
+        trio.lowlevel.remove_instrument(steps)
+    assert sum(record["tier"] == "associative" for record in await memories.records(ann)) == 3
+    assert steps.most < in_one_step.most / 4, (steps.most, in_one_step.most)

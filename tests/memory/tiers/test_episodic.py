@@ -18,3 +18,9 @@ def test_any_exchange_has_a_short_summary(message: str, response: str) -> None:
     summary = summarise(message, response)
     assert len(summary) < 410
     assert "\n" not in summary
+
+
+@given(st.text("ab \n\t", max_size=100), st.integers(0, 300))
+def test_a_summary_of_a_long_text_is_that_of_all_its_words(text: str, times: int) -> None:
+    line = " ".join((text * times).split())
+    assert summarise(text * times, "") == (line if len(line) <= 200 else line[:199].rstrip() + "…")
