@@ -68,6 +68,9 @@ class ChatRequest:
     providers require. With `required` the model must call a tool; some servers ignore that. `metadata` says what the
     call is for, in short strings; a dialect sends it only if it is configured to.
 
+    `strict`: arguments are held to their schemas where a dialect can ask for that. A field that the server refuses is
+    left out, unless the request is `exact`.
+
     `from_model` and `shape` are for `streaming.model.FailoverModel`: the first of its models to call, and the shape in
     which the request was built, if it may be built again in another one.
     """
@@ -81,6 +84,8 @@ class ChatRequest:
     response_schema: Mapping[str, Any] | None = None
     response_schema_name: str = "answer"
     parallel_calls: bool = True
+    strict: bool = True
+    exact: bool = False
     keep_tools: bool = False
     cache_key: str | None = None
     thinking: bool | None = None

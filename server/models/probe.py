@@ -98,6 +98,7 @@ async def _ask(model: Model, usage: Usage, words: str, **fields: Any) -> Reply |
         max_tokens=_TOKENS,
         temperature=0.0,
         thinking=False,
+        exact=True,
         **fields,
     )
     try:

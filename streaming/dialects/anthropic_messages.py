@@ -14,23 +14,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streaming.chat import ChatRequest, FinishReason, Message, ToolCallDelta
+from streaming.chat import ChatRequest, FinishReason, Message, ToolCallDelta, ToolSpec
 from streaming.dialects.base import ModelHabits
 from streaming.dialects.conversation import conversation
 from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of, count, encoded, objects
 from streaming.dialects.plain_text import ANTHROPIC
+from streaming.dialects.strict_schema import closed, optional_properties, without_nulls
 
 _VERSION = "2023-06-01"
 # The API requires a limit. Current models can write at least this many tokens.
 _DEFAULT_MAX_TOKENS = 4096
+# Of all strict tools and the answer's schema of a request.
+_MOST_STRICT = 20
+_MOST_OPTIONAL = 24
 # Marks the end of a prefix that the provider caches for some minutes.
 _CACHED = {"type": "ephemeral"}
 
 
 @dataclass(frozen=True, slots=True)
 class AnthropicMessages:
-    """All system messages are joined to the API's one system prompt."""
+    """All system messages are joined to the API's one system prompt.
 
+    `strict_tools` is for Anthropic itself. It compiles the schemas of strict tools and of the answer together, within
+    limits. So only those tools are strict that fit, the simplest ones first. The choice depends only on the tools and
+    the schema, so all calls of a request have the same tools.
+    """
+
+    strict_tools: bool = False
     name = "anthropic-messages"
     structured_output = True
 
@@ -62,10 +72,8 @@ class AnthropicMessages:
         if system:
             body["system"] = system
         if request.tools:
-            body["tools"] = [
-                {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)}
-                for tool in request.tools
-            ]
+            strict = _strict_tools(request) if self.strict_tools and request.strict else frozenset()
+            body["tools"] = [_tool(tool, strict=tool.name in strict) for tool in request.tools]
             # Only calls with tools come in rounds, and begin like the next one.
             body["tools"][-1]["cache_control"] = _CACHED
             if system:
@@ -79,7 +87,9 @@ class AnthropicMessages:
             if not request.parallel_calls and request.tool_choice != "none":
                 body.setdefault("tool_choice", {"type": "auto"})["disable_parallel_tool_use"] = True
         if request.response_schema is not None:
-            body["output_config"] = {"format": {"type": "json_schema", "schema": dict(request.response_schema)}}
+            # Each property that may be null counts as one of several types, of which the API takes 16.
+            schema = without_nulls(request.response_schema)
+            body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
         if request.stop:
             body["stop_sequences"] = list(request.stop)
         if request.temperature is not None:
@@ -89,6 +99,25 @@ class AnthropicMessages:
     def decoder(self, habits: ModelHabits | None = None) -> AnthropicMessagesDecoder:
         """A decoder for one response."""
         return AnthropicMessagesDecoder(habits)
+
+
+def _strict_tools(request: ChatRequest) -> frozenset[str]:
+    """The names of the tools that fit in the limits of strict schemas, together with the answer's schema."""
+    left = _MOST_OPTIONAL - optional_properties(without_nulls(request.response_schema))
+    strict: list[str] = []
+    for optional, name in sorted((optional_properties(tool.parameters), tool.name) for tool in request.tools):
+        left -= optional
+        if left < 0 or len(strict) == _MOST_STRICT:
+            break
+        strict.append(name)
+    return frozenset(strict)
+
+
+def _tool(tool: ToolSpec, *, strict: bool) -> dict[str, Any]:
+    described = {"name": tool.name, "description": tool.description}
+    if not strict:
+        return {**described, "input_schema": dict(tool.parameters)}
+    return {**described, "input_schema": closed(tool.parameters), "strict": True}
 
 
 def _mark_history(turns: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from streaming.dialects.anthropic_messages import AnthropicMessages
 from streaming.dialects.base import Dialect
 from streaming.dialects.openai_chat import OpenAIChat
 from streaming.dialects.openai_responses import OpenAIResponses
@@ -28,10 +29,16 @@ def is_self_hosted(url: str) -> bool:
 
 def at_host(dialect: Dialect, url: str) -> Dialect:
     """`dialect` with the fields that the server at `url` takes."""
-    openai = _OPENAI.fullmatch(urlsplit(url).hostname or "") is not None
+    host = urlsplit(url).hostname or ""
+    openai = _OPENAI.fullmatch(host) is not None
     match dialect:
         case OpenAIChat():
-            return replace(dialect, strict_tools=openai, sends_cache_key=openai, controls_thinking=is_self_hosted(url))
+            own = is_self_hosted(url)
+            return replace(
+                dialect, strict_tools=openai, sends_cache_key=openai, marks_strict=own, controls_thinking=own
+            )
         case OpenAIResponses():
             return replace(dialect, strict_tools=openai, sends_cache_key=openai)
+        case AnthropicMessages():
+            return replace(dialect, strict_tools=host == "api.anthropic.com")
     return dialect

@@ -41,13 +41,16 @@ class OpenAIChat:
     Without `takes_temperature` no temperature is sent, because those models refuse it. With `sends_metadata` the body
     has `ChatRequest.metadata`; OpenAI itself refuses that field unless it stores the answer, so it is off by default.
     `strict_tools` and `sends_cache_key` are for OpenAI itself: it holds arguments to their schemas, and takes
-    `prompt_cache_key`. `controls_thinking` is for servers that render chat templates: llama.cpp, vLLM and SGLang.
+    `prompt_cache_key`. `marks_strict` is for vLLM and SGLang, which then hold calls to the schemas as they are; other
+    self-hosted servers ignore it. `controls_thinking` is for servers that render chat templates: llama.cpp, vLLM and
+    SGLang.
     """
 
     max_tokens_field: str = "max_tokens"
     takes_temperature: bool = True
     sends_metadata: bool = False
     strict_tools: bool = False
+    marks_strict: bool = False
     sends_cache_key: bool = False
     controls_thinking: bool = False
     name = "openai-chat"
@@ -78,7 +81,7 @@ class OpenAIChat:
             body["tools"] = [
                 {
                     "type": "function",
-                    "function": _function(tool, strict=self.strict_tools),
+                    "function": self._function(tool, strict=request.strict),
                 }
                 for tool in request.tools
             ]
@@ -113,12 +116,12 @@ class OpenAIChat:
         """A decoder for one response."""
         return OpenAIChatDecoder(habits)
 
-
-def _function(tool: ToolSpec, *, strict: bool) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": tool.name, "description": tool.description}
-    if strict:
-        return {**function, "parameters": strict_parameters(tool.parameters), "strict": True}
-    return {**function, "parameters": dict(tool.parameters)}
+    def _function(self, tool: ToolSpec, *, strict: bool) -> dict[str, Any]:
+        function: dict[str, Any] = {"name": tool.name, "description": tool.description}
+        if strict and self.strict_tools:
+            return {**function, "parameters": strict_parameters(tool.parameters), "strict": True}
+        marks = {"strict": True} if strict and self.marks_strict else {}
+        return {**function, "parameters": dict(tool.parameters), **marks}
 
 
 def _message(message: Message, model: str) -> dict[str, Any]:

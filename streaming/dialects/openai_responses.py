@@ -58,15 +58,16 @@ class OpenAIResponses:
         }
         if self.returns_reasoning:
             body["include"] = ["reasoning.encrypted_content"]
+        strict = self.strict_tools and request.strict
         if request.tools:
             body["tools"] = [
                 {
                     "type": "function",
                     "name": tool.name,
                     "description": tool.description,
-                    "parameters": strict_parameters(tool.parameters) if self.strict_tools else dict(tool.parameters),
+                    "parameters": strict_parameters(tool.parameters) if strict else dict(tool.parameters),
                     # Strict is this API's default; it then refuses schemas with optional properties.
-                    "strict": self.strict_tools,
+                    "strict": strict,
                 }
                 for tool in request.tools
             ]

@@ -22,6 +22,7 @@ from streaming.http import HttptoolsTransport, environment_transports, tls_conte
 from streaming.model.body import RequestBody, TimedReader
 from streaming.model.decoder import ResponseDecoder
 from streaming.model.errors import ModelError, error_of_delta, error_of_status
+from streaming.model.refusals import Refusals
 from streaming.wire import ErrorCode
 
 HttpTransport = Literal["httptools", "httpx"]
@@ -117,7 +118,7 @@ class ChatModel:
     def __init__(self, client: httpx.AsyncClient, config: ModelConfig) -> None:
         self._client = client
         self._config = config
-        self._refuses_required = False
+        self._refusals = Refusals()
         self._unknown_reasons: set[str] = set()
         origin = f"{config.dialect.name} {config.name} {config.url}"
         self._habits = ModelHabits(origin, ReasoningHabit.of_model(config.name))
@@ -138,7 +139,7 @@ class ChatModel:
     @property
     def refuses_required(self) -> bool:
         """Whether the server refused the tool choice `required` with an HTTP error, so that it gets `auto`."""
-        return self._refuses_required
+        return self._refusals.refuses("required")
 
     @property
     def structured_output(self) -> bool:
@@ -165,22 +166,45 @@ class ChatModel:
     async def _open(self, request: ChatRequest, deadline: float) -> httpx.Response:
         """The response with status 200. Raises `ModelError`.
 
-        Some servers and models refuse the tool choice `required`. Such a request is sent again with `auto`, and once
-        that has helped, this model is not asked with `required` again.
+        Some servers and models refuse the tool choice `required`, strict tools, or a schema next to tools. Such a
+        request is sent again without them, and once that has helped, this model does not get the field again.
         """
-        if request.tool_choice != "required":
+        if request.exact:
             return await self._send(request, deadline)
-        optional = replace(request, tool_choice="auto")
-        if self._refuses_required:
-            return await self._send(optional, deadline)
+        fitted = self._refusals.fitted(request)
         try:
-            return await self._send(request, deadline)
+            response = await self._send(fitted, deadline)
         except ModelError as error:
             if error.status not in _REFUSED:
                 raise
-        response = await self._send(optional, deadline)
-        self._refuses_required = True
-        return response
+            refusal = error
+        else:
+            self._refusals.took(fitted)
+            return response
+        return await self._send_simpler(fitted, refusal, deadline)
+
+    async def _send_simpler(self, request: ChatRequest, refusal: ModelError, deadline: float) -> httpx.Response:
+        """The response to `request`, which was refused, without the refused field. Raises `ModelError`."""
+        sent = {self._body(request)}
+        for fields, simpler in self._refusals.simpler(request):
+            body = self._body(simpler)
+            if body in sent:
+                continue  # the dialect does not send this field
+            sent.add(body)
+            try:
+                response = await self._send(simpler, deadline)
+            except ModelError as error:
+                if error.status not in _REFUSED:
+                    raise
+                continue
+            self._refusals.refused(fields, request)
+            log.info("model_refuses", model=self.name, fields=fields)
+            return response
+        raise refusal
+
+    def _body(self, request: ChatRequest) -> bytes:
+        messages = own_state(request.messages, self._habits.origin)
+        return self._config.dialect.body(replace(request, messages=messages), self._config.name)
 
     async def _send(self, request: ChatRequest, deadline: float) -> httpx.Response:
         config = self._config
@@ -190,8 +214,7 @@ class ChatModel:
         headers = {**dialect.headers(key), "Accept-Encoding": "identity"}
         if not config.keepalive:
             headers["Connection"] = "close"
-        messages = own_state(request.messages, self._habits.origin)
-        body = dialect.body(replace(request, messages=messages), config.name)
+        body = self._body(request)
         outgoing = self._client.build_request(
             "POST",
             config.url.rstrip("/") + dialect.path(config.name),
