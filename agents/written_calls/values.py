@@ -152,7 +152,7 @@ def _call(value: Mapping[str, Any], names: ToolNames) -> Call | None:
     given = next((value[key] for key in ARGUMENT_KEYS if key in value), None)
     if name is None:
         return None
-    if given is None:
+    if given is None or given == []:
         return name, "{}"
     if isinstance(given, str):
         return name, whole_arguments(given)

@@ -99,7 +99,7 @@ class OpenAIToolCalls:
     def feed(self, pieces: object) -> list[ToolCallDelta]:
         """The deltas for the `tool_calls` of one chunk: a list of objects, or one object."""
         if isinstance(pieces, dict):
-            pieces = [pieces] if "function" in pieces else list(pieces.values())
+            pieces = [pieces] if "function" in pieces or "name" in pieces else list(pieces.values())
         if not isinstance(pieces, list):
             return []
         deltas = [self._feed_piece(piece) for piece in pieces if isinstance(piece, dict)]
@@ -118,7 +118,7 @@ class OpenAIToolCalls:
     def _feed_piece(self, piece: dict[str, Any]) -> ToolCallDelta | None:
         call_id = _text(piece.get("id")) or None
         function = piece.get("function")
-        function = function if isinstance(function, dict) else {}
+        function = function if isinstance(function, dict) else piece  # some servers leave out the level between
         name = _text(function.get("name")) or None
         arguments = function.get("arguments")
         arguments = json.dumps(arguments) if isinstance(arguments, dict) else _text(arguments)

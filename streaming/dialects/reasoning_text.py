@@ -143,9 +143,11 @@ class ReasoningText:
         """
         held, self._held = self._held, ""
         state, self._state = self._state, "answer"
+        later, self._later = self._later, None
+        enclosed, self._enclosed = self._enclosed, []
         answered = bool(self._tail.strip())
         if state in ("closed", "after", "answer") and not (answered or held.strip() or cut or calls):
-            return [("answer", "".join((*(self._later or ())[1:-1], *self._enclosed)))]
+            return [("answer", "".join((*(later or ())[1:-1], *enclosed)))]
         match state:
             case "unopened":
                 if cut and self._bound is None:  # the token limit fell into the reasoning
@@ -153,8 +155,8 @@ class ReasoningText:
                 if not cut:
                     self._habit.unopened = False
                 return [("answer", "".join(self._unopened) + held)]
-            case "reasoning" if self._later is not None and (answered or not cut):
-                return [("answer", "".join(self._later) + held)]
+            case "reasoning" if later is not None and (answered or not cut):
+                return [("answer", "".join(later) + held)]
             case "reasoning" | "body":
                 return [(self._kind, held)]
             case "after" | "closed":

@@ -45,6 +45,7 @@ CALLS: dict[str, Result] = {
     '{"name": "list_ta': ("", []),
     # only a name, other keys, other quotes, faults with one reading
     '{"name": "list_tasks"}': ("", [LIST]),
+    '{"name": "list_tasks", "arguments": []}': ("", [LIST]),
     '[{"type":"function","name":"list_tasks"}]': ("", [LIST]),
     f'{{"tool_name": "create_task", "tool_input": {ARGS}}}': ("", [WALK]),
     f'{{"tool": "create_task", "params": {ARGS}}}': ("", [WALK]),

@@ -329,6 +329,14 @@ TOOL_CALLS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, str]]]] =
         [delta(tool_calls={"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}})],
         [("a", "f", "{}")],
     ),
+    "name and arguments beside the id": (
+        [delta(tool_calls=[{"index": 0, "id": "a", "name": "f", "arguments": '{"x"'}]), call(0, arguments=":1}")],
+        [("a", "f", '{"x":1}')],
+    ),
+    "one call as an object, name and arguments beside the id": (
+        [delta(tool_calls={"id": "a", "name": "f", "arguments": {"x": 1}})],
+        [("a", "f", '{"x": 1}')],
+    ),
     "calls by number": (
         [delta(tool_calls={"0": {"id": "a", "function": {"name": "f", "arguments": "{}"}}})],
         [("a", "f", "{}")],

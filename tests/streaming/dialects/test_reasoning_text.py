@@ -25,7 +25,7 @@ def read(parts: list[str], habit: ReasoningHabit | None = None, *, cut: bool = F
         else:
             pieces += reader.feed(part)
     joined: list[Piece] = []
-    for kind, text in pieces + reader.close(cut=cut):
+    for kind, text in pieces + reader.close(cut=cut) + reader.close():
         if joined and joined[-1][0] == kind:
             joined[-1] = (kind, joined[-1][1] + text)
         elif text:
