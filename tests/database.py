@@ -90,7 +90,7 @@ class LentDatabases:
             yield loan.conninfo
         finally:
             loan.count += 1
-            if loan.count < self.MAX_LOANS and _empty(loan):
+            if loan.count < self.MAX_LOANS and _emptied(loan):
                 self._free.append(loan)
             else:
                 self._drop(loan)
@@ -102,38 +102,61 @@ class LentDatabases:
 
     def _create(self) -> _Loan:
         conninfo = create_database(self._server, f"test_{uuid.uuid4().hex}", template=TEMPLATE)
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            filled = [table for table in _tables(connection) if _has_rows(connection, [table])]
-            rows = _rows(connection, filled)
-            return _Loan(conninfo, _schema(connection), rows)
+        connection = _connect(conninfo)
+        tables = _tables(connection)
+        filled = [table for table in tables if _has_rows(connection, [table])]
+        empty = [table for table in tables if table not in filled]
+        return _Loan(conninfo, connection, _schema(connection), _rows(connection, filled), empty)
 
     def _drop(self, loan: _Loan) -> None:
+        loan.connection.close()
         drop_database(self._server, loan.conninfo)
 
 
 @dataclass
 class _Loan:
-    """A database, and its state right after it was created: a digest of its schema, and the rows of its tables."""
+    """A database, and its state right after it was created: a digest of its schema, and the rows of its tables.
+
+    Its connection stays open. The first statements of a new connection read the catalogs, which takes longer than to
+    empty the database.
+    """
 
     conninfo: str
+    connection: psycopg.Connection
     schema: tuple[object, ...]
     rows: dict[str, str]
+    empty: list[str]
     count: int = 0
 
 
-def _empty(loan: _Loan) -> bool:
+def _connect(conninfo: str) -> psycopg.Connection:
+    connection = psycopg.connect(conninfo, autocommit=True)
+    connection.prepare_threshold = 0
+    # Neither triggers nor foreign keys: every row goes.
+    connection.execute("SET session_replication_role = replica")
+    return connection
+
+
+def _emptied(loan: _Loan) -> bool:
     """End all other connections and delete all rows that a test wrote. False if the database can't be used again."""
-    with psycopg.connect(loan.conninfo, autocommit=True) as connection:
-        connection.execute(_END_CONNECTIONS)
-        if _schema(connection) != loan.schema or _rows(connection, list(loan.rows)) != loan.rows:
-            return False
-        # Neither triggers nor foreign keys: every row goes.
-        connection.execute("SET session_replication_role = replica")
-        empty = [table for table in _tables(connection) if table not in loan.rows]
-        for table in _has_rows(connection, empty):
-            connection.execute(f"DELETE FROM {table}".encode())  # noqa: S608 - quoted by PostgreSQL
-        connection.execute(_RESTART_SEQUENCES)
-        return True
+    try:
+        return _empty(loan)
+    except psycopg.OperationalError:  # the test ended all connections, ours too
+        loan.connection.close()
+        loan.connection = _connect(loan.conninfo)
+        return _empty(loan)
+
+
+def _empty(loan: _Loan) -> bool:
+    connection = loan.connection
+    connection.execute(_END_CONNECTIONS)
+    # An unchanged schema has the tables that it had.
+    if _schema(connection) != loan.schema or _rows(connection, list(loan.rows)) != loan.rows:
+        return False
+    for table in _has_rows(connection, loan.empty):
+        connection.execute(f"DELETE FROM {table}".encode())  # noqa: S608 - quoted by PostgreSQL
+    connection.execute(_RESTART_SEQUENCES)
+    return True
 
 
 _END_CONNECTIONS = """

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from memory.preferences.acceptance import FAMILIES, KNOWN, accepted
 from memory.preferences.preference import Preference
-from memory.preferences.rules import preferences_in
+from memory.preferences.rules import compile_rules, preferences_in, rules_compiled
 
 __all__ = [
     "FAMILIES",
     "KNOWN",
     "Preference",
     "accepted",
+    "compile_rules",
     "preferences_in",
+    "rules_compiled",
 ]

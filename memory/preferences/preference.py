@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 
@@ -24,12 +25,24 @@ Make = Callable[[re.Match[str]], Iterable[Preference]]
 """The preferences of a match; none: the sentence says something else."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
-    """A form of sentence. `pattern` matches a whole clause."""
+    """A form of sentence. `pattern` matches a whole clause.
 
-    pattern: re.Pattern[str]
+    It is compiled when it is first used: to compile the patterns of all rules takes half a second, and most processes
+    that import them never read a message.
+    """
+
+    form: str
     make: Make
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(self.form, re.IGNORECASE)
+
+    @property
+    def compiled(self) -> bool:
+        return "pattern" in self.__dict__
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,7 @@ class Language:
 
 def rules_of(tail: str, *forms: tuple[str, Make]) -> list[Rule]:
     """Rules from patterns of statements; `tail` is the pattern of the words that may follow any of them."""
-    return [Rule(re.compile(rf"(?:{form})(?:{tail})[\s.!;,…。！]*$", re.IGNORECASE), make) for form, make in forms]
+    return [Rule(rf"(?:{form})(?:{tail})[\s.!;,…。！]*$", make) for form, make in forms]
 
 
 def fixed(key: str, value: str) -> Make:

@@ -23,6 +23,18 @@ _MAX_SENTENCE_CHARS: Final = 400
 _QUESTION: Final = re.compile(r"[?？]\s*$")
 
 
+def rules_compiled() -> bool:
+    """Whether all patterns are compiled, so that `preferences_in` takes no longer than its message needs."""
+    return all(rule.compiled for language in _LANGUAGES for rule in language.rules)
+
+
+def compile_rules() -> None:
+    """Compile the patterns that are not compiled yet. Takes up to half a second, so call it in a thread."""
+    for language in _LANGUAGES:
+        for rule in language.rules:
+            rule.pattern  # noqa: B018 - a cached property
+
+
 def preferences_in(message: str, before: str = "") -> list[Preference]:
     """The preferences that `message` states or takes back, in their order. Of several with one name, the last.
 

@@ -17,6 +17,7 @@ from memory.crypto import AskedTerms, Cipher, Unreadable, Vectors
 from memory.embedding import CalibratedEmbedder, passage
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
+from memory.preferences import compile_rules, rules_compiled
 from memory.recall.foreign import LOWEST_FLOOR, alternated, in_other_languages
 from memory.recall.index_search import IndexSearch, Pending
 from memory.recall.newer import newest_first
@@ -109,6 +110,8 @@ class Recall:
         episodic = self._episodic.read(key.cipher, await queued.episodic.fetchall())
         shown = {item.id for item in episodic}
         found = self._found(key.cipher, said, hits, self._limits.top_k, queued.asked, shown)
+        if found and not rules_compiled():
+            await trio.to_thread.run_sync(compile_rules)
         return Recalled(
             core=core,
             associative=newest_first(found, preferences),

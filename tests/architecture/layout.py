@@ -168,18 +168,30 @@ PACKAGES: Mapping[str, Arrows] = {
 """The parts of a package: its sub-packages, and the modules on its top level."""
 
 
-def python_files(*folders: str) -> list[Path]:
+@cache
+def python_files(*folders: str) -> tuple[Path, ...]:
     """Every Python file below these folders of the project."""
-    return sorted(
-        path for folder in folders for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts
-    )
+    files = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return tuple(sorted(path for path in files if "node_modules" not in path.parts))
+
+
+@cache
+def syntax_tree(path: Path) -> ast.Module:
+    """The syntax tree of a file. Many tests read it, and none changes it."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def syntax_nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of the syntax tree of a file."""
+    return tuple(ast.walk(syntax_tree(path)))
 
 
 @cache
 def imported_modules(path: Path) -> frozenset[str]:
     """Every module that a file imports. `from a import b` counts as `a.b` if that is a module of the project."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in syntax_nodes(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:

@@ -7,10 +7,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -23,7 +26,7 @@ from client.terminal.device import Device, open_device
 from server.startup import WorkerOrders
 from server.workers.supervisor import Supervisor, WorkerFailed
 from streaming.wire.codes import CloseCode
-from tests.database import login_settings
+from tests.database import LentDatabases, login_settings, temporary_directory
 from tests.model_server import ReceivedRequest, Step, open_model_server, text_stream, tool_calls
 from tests.server.tessera import is_routing, text_block, tool_messages
 from tests.server.test_process import START_S, Server, command
@@ -50,17 +53,69 @@ class Supervised(Server):
         return httpx.get(f"{self.url('http')}/metrics", timeout=60).text
 
 
+def supervised(state: Path, **settings: str) -> Supervised:
+    return Supervised(state, TESSERA_WORKERS="2", TESSERA_ADMIN_TOKEN=ADMIN, **settings)
+
+
 @pytest.fixture
-def start() -> Iterator[Callable[..., Supervised]]:
+def start(database: str) -> Iterator[Callable[..., Supervised]]:
+    """Starts servers on a database of the test, which takes less time than to create an embedded one."""
     servers: list[Supervised] = []
 
     def start(state: Path, **settings: str) -> Supervised:
-        servers.append(Supervised(state, TESSERA_WORKERS="2", TESSERA_ADMIN_TOKEN=ADMIN, **settings))
+        servers.append(supervised(state, **login_settings(database), **settings))
         return servers[-1]
 
     yield start
     for server in servers:
         server.end()
+
+
+@pytest.fixture(scope="module")
+def two_workers(lent_databases: LentDatabases) -> Iterator[Supervised]:
+    """Two workers with a scripted model, for the tests of this file that share a server."""
+    limits = {
+        "TESSERA_MAX_HTTP_REQUESTS_PER_S_PER_USER": "0.001",
+        "TESSERA_MAX_HTTP_REQUESTS_BURST_PER_USER": "8",
+        "TESSERA_MAX_SOCKETS_PER_USER": "100",
+    }
+    with lent_databases.lend() as database, temporary_directory() as folder, served_model(model) as url:
+        server = supervised(folder / "state", **login_settings(database), **model_settings(url), **limits)
+        try:
+            yield server
+            assert server.stop(signal.SIGTERM) < STOP_S
+        finally:
+            server.end()
+
+
+@contextmanager
+def served_model(reply: Callable[[ReceivedRequest], list[Step]]) -> Iterator[str]:
+    """The address of a model server that runs in a thread and answers each request with `reply`."""
+    started: SimpleQueue[tuple[str, Callable[[], None]]] = SimpleQueue()
+
+    async def serve() -> None:
+        stop, token = trio.Event(), trio.lowlevel.current_trio_token()
+        async with trio.open_nursery() as nursery, open_model_server(nursery) as server:
+            server.fallback = reply
+            started.put((server.url, partial(trio.from_thread.run_sync, stop.set, trio_token=token)))
+            await stop.wait()
+
+    thread = Thread(target=trio.run, args=(serve,))
+    thread.start()
+    url, stop = started.get()
+    try:
+        yield url
+    finally:
+        stop()
+        thread.join()
+
+
+def model_settings(url: str) -> dict[str, str]:
+    return {"TESSERA_MODEL_URL": url, "TESSERA_MODEL_NAME": "scripted", "TESSERA_MODEL_SHAPE": "hosted"}
+
+
+async def new_account(server: Supervised) -> SignIn:
+    return await register(server.url("http"), f"{uuid4().hex}@example.com", "correct horse battery")
 
 
 async def sessions(server: Supervised) -> dict[str, int]:
@@ -90,30 +145,12 @@ def model(request: ReceivedRequest) -> list[Step]:
     return text_block(tool_messages(request)[0].replace('"', "'"))
 
 
-def with_model(start: Callable[..., Supervised], state: Path, test: Callable[[Supervised, SignIn], Any]) -> None:
-    async def run() -> None:
-        async with trio.open_nursery() as nursery, open_model_server(nursery) as scripted:
-            scripted.fallback = model
-            launch = partial(
-                start,
-                state,
-                TESSERA_MODEL_URL=scripted.url,
-                TESSERA_MODEL_NAME="scripted",
-                TESSERA_MODEL_SHAPE="hosted",
-            )
-            server = await trio.to_thread.run_sync(launch)
-            account = await register(server.url("http"), "ann@example.com", "correct horse battery")
-            await test(server, account)
-            assert await trio.to_thread.run_sync(server.stop, signal.SIGTERM) < STOP_S
-
-    trio.run(run)
-
-
-def test_rest_on_one_worker_reaches_the_device_on_another(state: Path, start: Callable[..., Supervised]) -> None:
+def test_rest_on_one_worker_reaches_the_device_on_another(two_workers: Supervised) -> None:
     async def list_tasks(args: Mapping[str, Any]) -> Any:
         return {"items": TASKS}
 
-    async def test(server: Supervised, account: SignIn) -> None:
+    async def test(server: Supervised) -> None:
+        account = await new_account(server)
         assert len(server.workers()) == 2
         assert "2 processes share these ports" in server.banner
         async with open_device(server.url("ws"), account.access_token, tools={"list_tasks": list_tasks}):
@@ -122,15 +159,15 @@ def test_rest_on_one_worker_reaches_the_device_on_another(state: Path, start: Ca
         assert answer.status_code == 200, answer.text
         assert "Write the report" in answer.text
 
-    with_model(start, state, test)
+    trio.run(test, two_workers)
 
 
-def test_a_deleted_account_closes_its_sockets_on_every_worker_within_a_second(
-    state: Path, start: Callable[..., Supervised]
-) -> None:
+def test_a_deleted_account_closes_its_sockets_on_every_worker_within_a_second(two_workers: Supervised) -> None:
     codes: list[int | None] = []
 
-    async def delete(server: Supervised, account: SignIn) -> None:
+    async def delete(server: Supervised) -> None:
+        account = await new_account(server)
+
         async def closed(device: Device) -> None:
             loss = await device.wait_closed()
             codes.append(loss.code if isinstance(loss, ConnectionLostError) else None)
@@ -153,11 +190,12 @@ def test_a_deleted_account_closes_its_sockets_on_every_worker_within_a_second(
         assert len(codes) >= 2
         assert set(codes) == {CloseCode.UNAUTHORIZED}
 
-    with_model(partial(start, TESSERA_MAX_SOCKETS_PER_USER="100"), state, delete)
+    trio.run(delete, two_workers)
 
 
-def test_a_users_rates_are_those_of_all_workers(state: Path, start: Callable[..., Supervised]) -> None:
-    async def test(server: Supervised, account: SignIn) -> None:
+def test_a_users_rates_are_those_of_all_workers(two_workers: Supervised) -> None:
+    async def test(server: Supervised) -> None:
+        account = await new_account(server)
         statuses: dict[str, list[int]] = {"1": [], "2": []}
         while not all(len(found) >= 6 for found in statuses.values()):
             # The kernel chooses the worker of each connection.
@@ -175,20 +213,18 @@ def test_a_users_rates_are_those_of_all_workers(state: Path, start: Callable[...
         assert 10 <= guesses.count(401) <= 12  # one more every ten seconds
 
     guesses: list[int] = []
-    rates = {"TESSERA_MAX_HTTP_REQUESTS_PER_S_PER_USER": "0.001", "TESSERA_MAX_HTTP_REQUESTS_BURST_PER_USER": "8"}
-    with_model(partial(start, **rates), state, test)
+    trio.run(test, two_workers)
 
 
-def test_a_worker_killed_during_a_call_fails_the_call_and_restarts(
-    state: Path, start: Callable[..., Supervised]
-) -> None:
+def test_a_worker_killed_during_a_call_fails_the_call_and_restarts(two_workers: Supervised) -> None:
     begun = trio.Event()
 
     async def hang(args: Mapping[str, Any]) -> Any:
         begun.set()
         await trio.sleep_forever()
 
-    async def lose(server: Supervised, account: SignIn) -> None:
+    async def lose(server: Supervised) -> None:
+        account = await new_account(server)
         before = server.workers()
         answers: list[httpx.Response] = []
 
@@ -219,7 +255,7 @@ def test_a_worker_killed_during_a_call_fails_the_call_and_restarts(
         assert len(set(server.workers()) - set(before)) == 1
         assert "worker_died" in server.errors.read_text()
 
-    with_model(start, state, lose)
+    trio.run(lose, two_workers)
 
 
 def test_workers_end_with_a_supervisor_that_was_killed(state: Path, start: Callable[..., Supervised]) -> None:
@@ -235,9 +271,13 @@ def test_workers_end_with_a_supervisor_that_was_killed(state: Path, start: Calla
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
-def test_signals_are_passed_on(state: Path, start: Callable[..., Supervised], number: signal.Signals) -> None:
-    server = start(state)
-    assert server.stop(number) < STOP_S
+def test_signals_are_passed_on(state: Path, database: str, number: signal.Signals) -> None:
+    # One of them with an embedded database, which must end too.
+    server = supervised(state, **({} if number == signal.SIGTERM else login_settings(database)))
+    try:
+        assert server.stop(number) < STOP_S
+    finally:
+        server.end()
     said = server.errors.read_text()
     assert said.count('"draining"') == 2
     assert "Traceback" not in said
