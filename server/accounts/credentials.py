@@ -33,6 +33,8 @@ OWN_ISSUER: Final = "tessera"
 _AUDIENCE: Final = "tessera"
 _LEEWAY_S: Final = 5.0
 _MAX_TOKEN_CHARS: Final = 8192
+# The library's default is four threads for each hash: on a small machine they take every core from the event loop.
+_HASH_THREADS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class PasswordCheck:
 class Passwords:
     """Hashes and checks passwords with argon2id, in worker threads.
 
-    `limiter` bounds the number of concurrent hashes: each takes the memory that `hasher` uses (64 MiB by default).
+    `limiter` bounds the number of concurrent hashes: each takes the memory that `hasher` uses (64 MiB by default), and
+    one core.
     `places`: those of the hashes, if other processes of this machine share them. Sources that wait get their turn one
     after the other.
     Passwords of unknown users are checked against a random digest with the same parameters.
@@ -57,7 +60,7 @@ class Passwords:
     ) -> None:
         self._limiter = limiter
         self._slots = HashSlots(places or OwnPlaces(int(limiter.total_tokens)))
-        self._hasher = hasher or PasswordHasher()
+        self._hasher = hasher or PasswordHasher(parallelism=_HASH_THREADS)
         self._nobody = _random_hash(self._hasher)
 
     async def hash(self, password: str, source: HashSource = NO_SOURCE) -> str:

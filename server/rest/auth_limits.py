@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+import trio
+
 from server.rest.errors import rate_limited
 from server.rest.services import RestLimits
 from server.shared_limits import Limit, Limits, Rate
@@ -17,12 +19,13 @@ _HOUR_S: Final = 3600.0
 
 
 class AuthLimits:
-    """`make` makes the limits. Each method raises `ApiError` 429 if there were too many attempts."""
+    """`make` makes the limits. Each method raises `ApiError` 429, after a delay, if there were too many attempts."""
 
     def __init__(self, limits: RestLimits, make: Limits) -> None:
         self._addresses = make(Rate("auth_address", limits.auth_address_rate_per_s, limits.auth_address_burst))
         self._accounts = make(Rate("auth_account", limits.auth_email_rate_per_s, limits.auth_email_burst))
         self._signups = make(Rate("signups", limits.signups_per_hour / _HOUR_S, limits.signups_per_hour))
+        self._refused_late_s = limits.refused_late_s
         self._refreshes = make(Rate("refreshes", limits.refresh_rate_per_s, limits.refresh_burst))
 
     async def by_address(self, address: str) -> None:
@@ -47,4 +50,5 @@ class AuthLimits:
 
     async def _take(self, limit: Limit, key: str) -> None:
         if wait_s := await limit.take(key):
+            await trio.sleep(self._refused_late_s)
             raise rate_limited(wait_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import trio
 from pydantic import BaseModel, ValidationError
@@ -15,7 +15,6 @@ from server.rest.services import RestServices
 from streaming.wire import MAX_VALUES, has_too_many_values, well_formed_json
 
 _NOT_JSON = "The body is not valid JSON."
-_REFUSED_LATE_S: Final = 0.5
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -70,8 +69,7 @@ async def authenticated_user(services: RestServices) -> AuthenticatedUser:
     except TokenInvalid as error:
         raise unauthorized(f"{error} Log in again.", challenge='error="invalid_token"') from None
     if wait_s := await services.user_rate.take(str(user.user_id)):
-        # A client that asks again immediately would otherwise cost as much as before: each request checks its token.
-        await trio.sleep(_REFUSED_LATE_S)
+        await trio.sleep(services.limits.refused_late_s)
         raise rate_limited(wait_s)
     return user
 

@@ -23,7 +23,11 @@ Readiness = Callable[[], Awaitable[Mapping[str, str | None]]]
 
 @dataclass(frozen=True, slots=True)
 class RestLimits:
-    """Limits per caller. Rates are per second; a burst is the number of requests that are possible in one moment."""
+    """Limits per caller. Rates are per second; a burst is the number of requests that are possible in one moment.
+
+    A refusal is sent after `refused_late_s` seconds: a client that asks again immediately would else cost as much as
+    one that is not refused.
+    """
 
     max_body_bytes: int = 1_048_576
     body_timeout_s: float = 10.0
@@ -34,6 +38,7 @@ class RestLimits:
     signups_per_hour: int = 20
     refresh_rate_per_s: float = 10
     refresh_burst: int = 200
+    refused_late_s: float = 0.5
     sse_keep_alive_s: float = 15.0
 
 

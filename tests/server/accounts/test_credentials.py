@@ -62,6 +62,13 @@ async def test_a_hash_with_outdated_parameters_is_renewed() -> None:
     assert (await stronger.check("wrong", old)).new_hash is None
 
 
+async def test_a_hash_takes_one_core_and_the_recommended_memory() -> None:
+    stored = await Passwords(trio.CapacityLimiter(1)).hash("correct horse")
+    found = extract_parameters(stored)
+    assert found.parallelism == 1, "threads of a hash take the cores from the event loop"
+    assert (found.type, found.memory_cost, found.time_cost) == (Type.ID, 64 * 1024, 3)
+
+
 class CountingHasher(PasswordHasher):
     """Counts hashes and records their threads."""
 

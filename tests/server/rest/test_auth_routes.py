@@ -110,7 +110,9 @@ async def test_a_network_address_is_rate_limited(pool: Pool) -> None:
     async with client_of(services_over(pool, limits), user=None) as client:
         await client.post(REGISTER, json=ANN)
         await client.post(LOGIN, content=b"not even a body")
+        began = trio.current_time()
         response = await client.post(LOGIN, json=ANN)
+        assert trio.current_time() - began >= 0.5, "a refused client that asks in a loop is slowed down"
         error = error_of(response, 429)
         assert (error["code"], error["retryable"]) == ("rate_limited", True)
         assert 900 <= int(response.headers["Retry-After"]) <= 1000

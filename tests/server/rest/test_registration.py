@@ -162,7 +162,11 @@ async def test_passwords_that_everybody_tries_are_refused(pool: Pool, password: 
 
 async def test_guesses_do_not_lock_out_a_device_that_has_logged_in_before(pool: Pool) -> None:
     limits = RestLimits(
-        auth_email_rate_per_s=0.001, auth_email_burst=3, auth_address_rate_per_s=0.001, auth_address_burst=6
+        auth_email_rate_per_s=0.001,
+        auth_email_burst=3,
+        auth_address_rate_per_s=0.001,
+        auth_address_burst=6,
+        refused_late_s=0.0,
     )
     async with client_of(services_over(pool, limits), user=None) as client:
         token = (await client.post(REGISTER, json=ANN)).json()["device_token"]
