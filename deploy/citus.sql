@@ -1,4 +1,4 @@
--- Prepares a Citus cluster (12 or newer, PostgreSQL 15 or newer, pgvector 0.7 or newer) for Tessera.
+-- Prepares a Citus cluster (12.1 or newer, PostgreSQL 16 or newer, pgvector 0.7 or newer) for Tessera.
 --
 -- Run it once as a superuser, on the coordinator, in Tessera's database, before `python -m server migrate`:
 --

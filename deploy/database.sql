@@ -1,5 +1,5 @@
 -- Creates the roles and the database, once, as a superuser, where neither exists yet:
---   psql -v owner_password=... -v app_password=... -f deploy/database.sql
+--   psql --set owner_password=... --set app_password=... < deploy/database.sql
 -- The server refuses to work as a superuser, because row-level security does not bind one.
 \set ON_ERROR_STOP on
 -- Owns the tables and migrates them: TESSERA_DATABASE_OWNER_URL.

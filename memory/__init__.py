@@ -22,7 +22,7 @@ from memory.tiers import (
     clean_title,
     conversation_key,
 )
-from memory.vault import NoSuchUser, Tier, Vault
+from memory.vault import NoSuchUser, NoUserKey, Tier, Vault
 
 __all__ = [
     "MAX_LISTED",
@@ -37,6 +37,7 @@ __all__ = [
     "MemoryMiddleware",
     "MissingKeyShare",
     "NoSuchUser",
+    "NoUserKey",
     "Page",
     "Position",
     "PreferenceChanged",

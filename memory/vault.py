@@ -56,6 +56,16 @@ class NoSuchUser(Exception):
         super().__init__("This account no longer exists.")
 
 
+class NoUserKey(NoSuchUser):
+    """The user exists, but the database has no key of theirs: their memory works again after they erase it.
+
+    A subclass, because code that reads or writes memory does the same for a user who does not exist.
+    """
+
+    def __init__(self) -> None:
+        Exception.__init__(self, "The key of this account's memory is lost. Erase the memory to begin a new one.")
+
+
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """A user's key that is being replaced. `old` is the value of `users.encryption_key`; None if that is NULL."""
@@ -214,8 +224,10 @@ class Vault:
 
     async def unwrap(self, user_id: UUID, row: tuple[Any, ...] | None) -> UserKey:
         """The key in a row of the statement `user_key`. Raises like `key`."""
-        if row is None or row[0] is None:
+        if row is None:
             raise NoSuchUser
+        if row[0] is None:
+            raise NoUserKey
         return await self.keys.unwrap(user_id, bytes(row[0]))
 
     def unseal(self, cipher: Cipher, tier: Tier, purpose: Purpose, token: bytes) -> Any:

@@ -52,7 +52,7 @@ async def rotate_master_key(settings: Settings) -> None:
     print(f"users' keys: {done.rewrapped} re-encrypted, {done.already} already current, {done.failed} failed")
     if done.failed:
         raise CommandFailed(
-            f"the keys of {done.failed} users do not decrypt with any of TESSERA_MASTER_KEYS and were not changed"
+            f"the keys of {done.failed} users can't be decrypted and were not changed; the log names each and says why"
         )
     print("users' keys no longer need the other master keys; removing them invalidates access tokens signed with them")
 

@@ -20,7 +20,7 @@ from memory import (
 )
 from server.rest.bodies import read_body
 from server.rest.errors import ApiError, json_response
-from server.rest.memory_owner import memory_owner, refuse_deleted_users
+from server.rest.memory_owner import memory_owner, refuse_users_without_key
 from server.rest.openapi import Answer, Operation, rule_of
 from server.rest.pages import BAD_PAGE, PAGED, next_cursor, page_limit, page_position
 from server.rest.services import RestServices
@@ -154,7 +154,7 @@ def conversation_routes(services: RestServices) -> Blueprint:
     """The routes of this module."""
     routes = Blueprint("conversations", __name__)
 
-    refuse_deleted_users(routes)
+    refuse_users_without_key(routes)
 
     @routes.route(LIST.path, methods=[LIST.method])
     async def list_conversations() -> Response:

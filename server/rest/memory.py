@@ -26,7 +26,7 @@ from memory import (
 from person import UnknownZone, remembered_locale
 from server.rest.bodies import read_body
 from server.rest.errors import ApiError, json_response
-from server.rest.memory_owner import memory_owner, refuse_deleted_users
+from server.rest.memory_owner import memory_owner, refuse_users_without_key
 from server.rest.openapi import Answer, Operation, rule_of
 from server.rest.services import RestServices
 from streaming.wire import ErrorCode, MemoryTier
@@ -197,7 +197,7 @@ def memory_routes(services: RestServices) -> Blueprint:
     """The routes of this module."""
     routes = Blueprint("memory", __name__)
 
-    refuse_deleted_users(routes)
+    refuse_users_without_key(routes)
 
     @routes.route(rule_of(EXPORT), methods=[EXPORT.method])
     async def export() -> Response:

@@ -26,6 +26,7 @@ _SCHEMES: Final = ("http", "https", "all")
 _SOCKS: Final = ("socks5", "socks5h")
 # What GNOME, OrbStack and VPN clients write for SOCKS 5.
 _SOCKS_ALIAS: Final = "socks"
+_LAST_PORT: Final = 65_535
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -61,7 +62,9 @@ def environment_transports(
 def proxy_patterns(proxies: Mapping[str, str]) -> dict[str, str | None]:
     """URL patterns, in httpx's syntax, and the proxy for each; None for no proxy. Leaves out networks in NO_PROXY."""
     patterns: dict[str, str | None] = {
-        f"{scheme}://": url if "://" in url else f"http://{url}" for scheme in _SCHEMES if (url := proxies.get(scheme))
+        f"{scheme}://": url if "://" in url else f"http://{url}"
+        for scheme in _SCHEMES
+        if (url := proxies.get(scheme, "").strip())
     }
     for host in _entries(proxies.get("no", "")):
         if host == "*":
@@ -166,7 +169,7 @@ def _transport(
     if scheme.lower() == _SOCKS_ALIAS:
         url = f"socks5://{rest}"
     try:
-        proxy = httpx.Proxy(url)
+        proxy = _proxy(url)
         if own and proxy.url.scheme in DEFAULT_PORTS:
             return HttptoolsTransport(verify=verify, limits=limits, proxy=proxy)
         return httpx.AsyncHTTPTransport(verify=verify, limits=limits, proxy=proxy)
@@ -178,6 +181,14 @@ def _transport(
         schemes = ", ".join((*DEFAULT_PORTS, *_SOCKS))
         logger.warning("%s: is not a URL of a proxy (%s), so this proxy is not used", variable, schemes)
     return None
+
+
+def _proxy(url: str) -> httpx.Proxy:
+    """Raises `ValueError` or `httpx.InvalidURL` for a URL without a host, or of a scheme or port that can't be used."""
+    proxy = httpx.Proxy(url)
+    if not proxy.url.host or (proxy.url.port or 0) > _LAST_PORT:
+        raise ValueError("a proxy needs a host, and a port up to 65535")
+    return proxy
 
 
 def _direct(limits: httpx.Limits, verify: ssl.SSLContext, *, own: bool) -> httpx.AsyncBaseTransport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import quote
 from uuid import UUID
 
@@ -13,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 import trio
+from psycopg import sql
 
 from client.terminal.account import SignIn
 from client.terminal.connection import open_connection
@@ -227,6 +228,29 @@ async def test_without_a_token_or_an_account_requests_are_refused(database: str)
         async with rest(tessera, account) as client:
             for method in ("GET", "DELETE"):
                 assert (await client.request(method, "/api/v1/memory")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("lost", "retryable"),
+    [("NULL", False), ("'\\x00'::bytea || encryption_key", True)],
+    ids=["no key", "a key that can't be read"],
+)
+async def test_a_user_whose_key_is_lost_is_told_so_and_can_begin_again(
+    database: str, lost: LiteralString, retryable: bool
+) -> None:
+    async with open_tessera(database) as tessera:
+        account = await tessera.account()
+        with psycopg.connect(database, autocommit=True) as owner:
+            owner.execute(sql.SQL("UPDATE users SET encryption_key = {}").format(sql.SQL(lost)))
+        async with rest(tessera, account) as client:
+            for path in ("/api/v1/memory", "/api/v1/conversations"):
+                refused = await client.get(path)
+                error = refused.json()["error"]
+                assert (refused.status_code, error["code"]) == (503, "memory_unavailable")
+                assert error["retryable"] is retryable
+                assert "key" in error["message"]
+            assert (await client.delete("/api/v1/memory")).status_code == 200
+            assert await export(client) is not None
 
 
 async def test_answers_continue_when_memory_is_unreachable(database: str) -> None:

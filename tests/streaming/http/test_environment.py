@@ -50,6 +50,8 @@ def test_each_pattern_has_a_transport() -> None:
         ({"all": "socks5://p:1"}, "ALL_PROXY", "socksio"),
         ({"https": "socks4://p:1"}, "HTTPS_PROXY", "not a URL of a proxy"),
         ({"http": "http://p:port"}, "HTTP_PROXY", "not a URL of a proxy"),
+        ({"http": "http://p:99999"}, "HTTP_PROXY", "not a URL of a proxy"),
+        ({"http": "//p:1"}, "HTTP_PROXY", "not a URL of a proxy"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_left_out(
@@ -82,6 +84,10 @@ def test_a_proxy_that_cannot_be_used_is_left_out(
 def test_forms_of_no_proxy_that_other_programs_write(entry: str, pattern: str) -> None:
     proxies = {"http": "http://p:1", "no": f"localhost,{entry},"}
     assert proxy_patterns(proxies) == {"http://": "http://p:1", "all://localhost": None, pattern: None}
+
+
+def test_spaces_around_a_proxy_are_ignored() -> None:
+    assert proxy_patterns({"http": " http://p:1 ", "all": "  "}) == {"http://": "http://p:1"}
 
 
 def test_an_entry_of_no_proxy_that_is_no_host_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
