@@ -16,7 +16,7 @@ NPM_STAMP := client/node_modules/.installed
 PAGE_NPM_STAMP := client/node_modules/.page-installed
 PAGE_TRIED := client/node_modules/.playground-tried
 PAGE := client/playground/dist/index.html
-PAGE_SOURCES = $(shell find client/sdk/src client/react/src client/playground/src client/playground/public client/playground/index.html client/playground/vite.config.ts -type f 2>/dev/null)
+PAGE_SOURCES = $(shell find client/sdk/src client/react/src client/playground/src client/playground/index.html client/playground/vite.config.ts client/playground/first-screen.ts -type f 2>/dev/null)
 PEERS_VENV ?= $(abspath .venv-peers)
 PEERS := $(PEERS_VENV)/.installed
 

@@ -11,7 +11,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _PAGE = "client/playground/dist"
-_SOURCES = ("playground/src", "playground/public", "playground/index.html", "sdk/src", "react/src")
+_SOURCES = ("playground/src", "playground/first-screen.ts", "playground/index.html", "sdk/src", "react/src")
 # The value `no` leaves the page out of the package.
 _SWITCH = "BUILD_PLAYGROUND"
 

@@ -1,11 +1,15 @@
 import { defineConfig } from "vite";
+import { firstScreen } from "./first-screen.js";
 
 const SERVER = "http://127.0.0.1:8000";
 
 export default defineConfig({
+  plugins: [firstScreen()],
   build: {
     target: "es2022",
     assetsInlineLimit: 0,
+    // One style sheet, which is in the page: no part of the code waits for a file with it.
+    cssCodeSplit: false,
     chunkSizeWarningLimit: 1500,
     modulePreload: { polyfill: false },
     rolldownOptions: {

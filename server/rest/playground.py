@@ -6,11 +6,15 @@ Its files are read once, when the server starts. Requests never cause reads from
 from __future__ import annotations
 
 import gzip
+import hashlib
+import html
 import json
 import mimetypes
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +38,13 @@ _FOREVER: Final = "public, max-age=31536000, immutable"
 _ASKED_AGAIN: Final = "no-cache"
 _COMPRESSED: Final = frozenset({".css", ".html", ".js", ".svg"})
 _GZIP_LEVEL: Final = 9
+# The page differs by the address of the device socket and by whether it offers guest accounts.
+_MOST_PAGES: Final = 8
+# The page's first screen, which needs no other file: a style sheet and a script. Scripts with a type are data.
+_INLINE_STYLE: Final = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
+_INLINE_SCRIPT: Final = re.compile(rb"<script(?: data-[a-z]+=\"[^\"]*\")*>(.*?)</script>", re.DOTALL)
+# Filled with the content of `/playground.json`, which saves the page one round trip.
+_EMPTY_PLACE: Final = b'<meta name="tessera-place" content="">'
 _NOT_BUILT: Final = b"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -53,6 +64,14 @@ class PageFile:
     content: bytes
     media_type: str
     compressed: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InlineHashes:
+    """CSP sources of the scripts and style sheets in the page itself, such as `'sha256-...'`, separated by spaces."""
+
+    scripts: str = ""
+    styles: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +115,35 @@ def _read(path: Path) -> PageFile:
     content = path.read_bytes()
     if path.suffix not in _COMPRESSED:
         return PageFile(content, _media_type(path))
+    return _compressed(content, _media_type(path))
+
+
+def _compressed(content: bytes, media_type: str) -> PageFile:
     # Without a time, so that every server of a cluster has the same bytes.
     compressed = gzip.compress(content, _GZIP_LEVEL, mtime=0)
-    return PageFile(content, _media_type(path), compressed if len(compressed) < len(content) else None)
+    return PageFile(content, media_type, compressed if len(compressed) < len(content) else None)
 
 
-def content_security_policy(ws_origin: str) -> str:
-    """A policy that only lets the page load its own files, call its own server and open the device socket."""
+def inline_hashes(page: bytes) -> InlineHashes:
+    """The hashes by which a policy allows exactly the scripts and style sheets that `page` has in itself."""
+
+    def sources(pattern: re.Pattern[bytes]) -> str:
+        digests = (hashlib.sha256(match[1]).digest() for match in pattern.finditer(page))
+        return " ".join(f"'sha256-{b64encode(digest).decode()}'" for digest in digests)
+
+    return InlineHashes(sources(_INLINE_SCRIPT), sources(_INLINE_STYLE))
+
+
+def content_security_policy(ws_origin: str, hashes: InlineHashes) -> str:
+    """A policy that only lets the page load its own files, call its own server and open the device socket.
+
+    `hashes` allow the page's own inline parts, and no others.
+    """
     return "; ".join(
         (
             "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
+            f"script-src 'self' {hashes.scripts}".rstrip(),
+            f"style-src 'self' {hashes.styles}".rstrip(),
             "img-src 'self' data:",
             "font-src 'self'",
             f"connect-src 'self' {ws_origin}",
@@ -119,11 +155,19 @@ def content_security_policy(ws_origin: str) -> str:
 
 
 def playground_routes(playground: Playground) -> Blueprint:
-    """The page at `/`, its files, and `/playground.json`, which tells it the address of the device socket."""
+    """The page at `/`, its files, and `/playground.json`: the address of the device socket, as the page has it, too."""
     routes = Blueprint("playground", __name__)
+    page = playground.files.get(_INDEX, PageFile(_NOT_BUILT, _MEDIA_TYPES[".html"]))
+    hashes = inline_hashes(page.content)
+
+    @lru_cache(_MOST_PAGES)
+    def filled(place: str) -> PageFile:
+        """The page with `place` in it."""
+        value = b'"%b"' % html.escape(place).encode()
+        return _compressed(page.content.replace(_EMPTY_PLACE, _EMPTY_PLACE.replace(b'""', value), 1), page.media_type)
 
     def answer(file: PageFile, caching: str) -> Response:
-        policy = content_security_policy(playground.ws_origin(request.headers.get("Host")))
+        policy = content_security_policy(playground.ws_origin(request.headers.get("Host")), hashes)
         headers = {
             "Cache-Control": caching,
             "Content-Security-Policy": policy,
@@ -140,8 +184,7 @@ def playground_routes(playground: Playground) -> Blueprint:
 
     @routes.get("/")
     async def index() -> Response:
-        file = playground.files.get(_INDEX, PageFile(_NOT_BUILT, _MEDIA_TYPES[".html"]))
-        return answer(file, _ASKED_AGAIN)
+        return answer(filled(place()), _ASKED_AGAIN)
 
     @routes.get("/assets/<path:name>")
     async def asset(name: str) -> Response:
@@ -150,13 +193,16 @@ def playground_routes(playground: Playground) -> Blueprint:
             raise ApiError(404, "not_found", "The playground has no file with this name.")
         return answer(file, _FOREVER if _HASHED.search(name) else _ASKED_AGAIN)
 
-    @routes.get("/playground.json")
-    async def place() -> Response:
+    def place() -> str:
+        """What the page must know about the server, as JSON."""
         ws_url = playground.ws_origin(request.headers.get("Host")) + playground.ws_path
         # `guests` only for a page that this machine has loaded from its own address: not through a proxy or a tunnel.
         guests = playground.guests and _is_loopback(request.headers.get("Host"))
-        content = json.dumps({"ws_url": ws_url} | ({"guests": True} if guests else {})).encode()
-        return answer(PageFile(content, "application/json"), "no-store")
+        return json.dumps({"ws_url": ws_url} | ({"guests": True} if guests else {}))
+
+    @routes.get("/playground.json")
+    async def place_alone() -> Response:
+        return answer(PageFile(place().encode(), "application/json"), "no-store")
 
     return routes
 

@@ -380,7 +380,9 @@ it("loads little code before the first screen", async () => {
   // In bytes, compressed as the server sends them. At 1.6 Mbit/s, 100 kB take half a second.
   expect(await size(/^index-.*\.js$/)).toBeLessThan(80_000);
   expect(await size(/^Device-.*\.js$/)).toBeLessThan(85_000);
-  expect(await size(/^index-.*\.css$/)).toBeLessThan(10_000);
+  // The style sheet and the first screen are in the page.
+  expect(files.filter((name) => name.endsWith(".css"))).toEqual([]);
+  expect(gzipSync(await readFile(resolve(folder, "../index.html")), { level: 9 }).length).toBeLessThan(14_000);
   const fresh = await browser.newContext();
   const first = await fresh.newPage();
   const responses: { readonly url: string; readonly headers: Record<string, string> }[] = [];

@@ -1,23 +1,21 @@
 import { rest } from "@tessera/client";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useLayoutEffect, useState } from "react";
+import { firstScreen, type Place } from "./first/screen.js";
 import {
   type Account,
   forgetAccount,
+  guestOf,
   sentence,
   signInAsGuest,
   storeAccount,
   storedAccount,
 } from "./session/account.js";
+import { LEFT } from "./session/keys.js";
+import icon from "./tessera.svg";
 import { SignIn } from "./views/SignIn.js";
 import { languageOf, type SignInWords, signInWordsOf } from "./words/sign-in.js";
 
-/** What the server says about itself. */
-interface Place {
-  /** The URL of the device socket, which has another port than the page. */
-  readonly ws_url: string;
-  /** The server is only for this machine, so that the page may create an account without asking. */
-  readonly guests?: boolean;
-}
+const first = firstScreen();
 
 async function placeOf(): Promise<Place> {
   const response = await fetch("/playground.json");
@@ -26,20 +24,21 @@ async function placeOf(): Promise<Place> {
   return await response.json();
 }
 
-// The form appears before this has arrived.
+// The form and the first screen appear before this has arrived.
 const loaded = import("./Device.js");
 const Device = lazy(() => loaded);
 
-const LEFT = "tessera-left";
-
-/** The sign-in form, or a signed-in device. On a server of this machine, the first visit gets a guest account. */
+/**
+ * The sign-in form, or a signed-in device. On a server of this machine, the first visit gets a guest account. The first
+ * screen stays until the device is drawn.
+ */
 export function App() {
   const language = languageOf(navigator.languages);
   const words = signInWordsOf(language);
   const [place, setPlace] = useState<Place>();
   const [fault, setFault] = useState("");
   const [account, setAccount] = useState<Account>();
-  const [isGuestComing, setGuestComing] = useState(storedAccount() !== undefined);
+  const [isOpening, setOpening] = useState(first.shown || storedAccount() !== undefined);
 
   const enter = (entered: Account) => {
     storeAccount(entered);
@@ -50,7 +49,7 @@ export function App() {
   const leave = (why: string) => {
     forgetAccount();
     sessionStorage.setItem(LEFT, "yes");
-    setGuestComing(false);
+    setOpening(false);
     setFault(why);
     setAccount(undefined);
   };
@@ -60,37 +59,49 @@ export function App() {
     document.documentElement.lang = language;
     document.documentElement.dir = language === "ar" ? "rtl" : "ltr";
     const start = async () => {
-      const known = await placeOf();
+      const known = first.place ?? (await placeOf());
       setPlace(known);
       const stored = storedAccount();
       if (stored !== undefined) enter(stored);
       else if (known.guests && sessionStorage.getItem(LEFT) === null) {
-        setGuestComing(true);
-        enter(await signInAsGuest(rest({ baseUrl: location.origin })));
+        setOpening(true);
+        const { registration } = first;
+        enter(await (registration ? guestOf(registration) : signInAsGuest(rest({ baseUrl: location.origin }))));
       }
+      await loaded.catch(() => {
+        throw new Error(words.notLoaded);
+      });
     };
     start().catch((error) => {
-      setGuestComing(false);
+      // Without its code, the device can't be drawn; without an account, the person may sign in.
+      setAccount(undefined);
+      setOpening(false);
       setFault(sentence(error));
     });
   }, []);
+  const isSigningIn = account === undefined && !isOpening;
+  useLayoutEffect(() => {
+    if (isSigningIn) first.hide();
+  }, [isSigningIn]);
+  const opening = first.shown ? null : <Opening words={words} />;
 
   if (account !== undefined && place !== undefined) {
     return (
-      <Suspense fallback={<Opening words={words} />}>
+      <Suspense fallback={opening}>
         <Device account={account} url={place.ws_url} onLeft={leave} />
       </Suspense>
     );
   }
-  if (isGuestComing) return <Opening words={words} />;
-  return <SignIn ready={place !== undefined} fault={fault} words={words} onSignedIn={enter} />;
+  if (!isSigningIn) return opening;
+  const notice = first.waiting > 0 ? words.kept : "";
+  return <SignIn ready={place !== undefined} fault={fault} notice={notice} words={words} onSignedIn={enter} />;
 }
 
 function Opening({ words }: { readonly words: SignInWords }) {
   return (
     <main className="sign-in" aria-busy="true">
       <h1>
-        <img src="/assets/tessera.svg" alt="" width="28" height="28" /> Tessera
+        <img src={icon} alt="" width="28" height="28" /> Tessera
       </h1>
       <p role="status" className="muted">
         {words.opening}

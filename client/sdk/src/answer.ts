@@ -196,6 +196,14 @@ export class StreamedAnswer implements Answer {
     this.#settle(after);
   }
 
+  /** Whether the request waits in the client. */
+  setQueued(queued: boolean): void {
+    const { queued: before = false, ...snapshot } = this.#snapshot;
+    if (this.#running && before !== queued) {
+      this.#settle(queued ? { ...snapshot, queued } : snapshot);
+    }
+  }
+
   /** End the answer with `error`. */
   fail(error: TesseraError): void {
     if (this.#running) {

@@ -10,6 +10,11 @@ export interface RequestOptions {
   readonly requestId?: string;
   /** Cancels the request when it is aborted. */
   readonly signal?: AbortSignal;
+  /**
+   * Without a connection, keep the request in memory and send it after the next connection, instead of failing with
+   * `offline`. Until then `snapshot.queued` is true. It fails if the connection is closed for good.
+   */
+  readonly queue?: boolean;
 }
 
 export interface AttachOptions {
@@ -31,7 +36,9 @@ interface Running {
   cancelled: boolean;
   /** `watch` was sent, and nothing has arrived since. */
   watching: boolean;
-  /** Waits until fewer requests run than the server allows at the same time. It was not sent. */
+  /** May wait for a connection. */
+  readonly queue: boolean;
+  /** Waits until fewer requests run than the server allows at the same time, or for a connection. It was not sent. */
   queued: boolean;
   readonly watchOnly: boolean;
 }
@@ -61,18 +68,18 @@ export class Requests {
 
   /**
    * Send the request that `frame` builds, or queue it if the session has as many running requests as the server allows.
-   * If it cannot be sent, returns a failed answer.
+   * If it cannot be sent, returns a failed answer, or with the option `queue` one that waits for the connection.
    */
   ask(options: RequestOptions, frame: (requestId: string) => ClientFrame): Answer {
     const requestId = (options.requestId ?? randomUuid()).toLowerCase();
     const asked = frame(requestId);
-    const answer = this.#start(requestId, options.signal, asked);
+    const answer = this.#start(requestId, options.signal, asked, { queue: options.queue === true });
     const running = this.#running.get(requestId);
     if (running?.answer === answer) {
       if (this.#taken() > this.#most) {
-        running.queued = true;
+        this.#setQueued(running, true);
       } else {
-        this.#attempt(answer, asked);
+        this.#attempt(running, asked);
       }
     }
     return answer;
@@ -123,7 +130,7 @@ export class Requests {
       if (queued && asked !== undefined && this.#taken() < this.#most) {
         try {
           this.send(asked);
-          running.queued = false;
+          this.#setQueued(running, false);
           running.askedAt = Date.now();
         } catch (error) {
           if (!(error instanceof TesseraError && error.code === "offline")) {
@@ -140,7 +147,7 @@ export class Requests {
     if (code !== "too_many_requests" || running?.asked === undefined || running.cancelled || this.#taken() < 2) {
       return false;
     }
-    running.queued = true; // the end of another request sends it
+    this.#setQueued(running, true); // the end of another request sends it
     return true;
   }
 
@@ -156,8 +163,13 @@ export class Requests {
     } else if (running.cancelled) {
       answer.cancelHere(); // the server does not have the request
     } else {
-      this.#attempt(answer, asked);
+      this.#attempt(running, asked);
     }
+  }
+
+  #setQueued(running: Running, queued: boolean): void {
+    running.queued = queued;
+    running.answer.setQueued(queued);
   }
 
   /** Whether a request that the server does not list was never accepted, so that it can be sent again. */
@@ -208,7 +220,7 @@ export class Requests {
     requestId: string,
     signal: AbortSignal | undefined,
     asked: ClientFrame | undefined,
-    { known, watchOnly = false }: AttachOptions = {},
+    { known, watchOnly = false, queue = false }: AttachOptions & Pick<RequestOptions, "queue"> = {},
   ): StreamedAnswer {
     const answer = new StreamedAnswer(requestId, () => this.#cancel(requestId, answer, watchOnly), known, this.undo);
     if (!isUuid(requestId)) {
@@ -230,6 +242,7 @@ export class Requests {
       askedAt: Date.now(),
       cancelled: false,
       watching: false,
+      queue,
       queued: false,
       watchOnly,
     });
@@ -283,11 +296,16 @@ export class Requests {
     }
   }
 
-  #attempt(answer: StreamedAnswer, frame: ClientFrame): void {
+  #attempt(running: Running, frame: ClientFrame): void {
     try {
       this.send(frame);
     } catch (error) {
-      answer.fail(error as TesseraError);
+      const { code, retryable } = error as TesseraError;
+      if (running.queue && code === "offline" && retryable) {
+        this.#setQueued(running, true); // `connected` sends it
+      } else {
+        running.answer.fail(error as TesseraError);
+      }
     }
   }
 

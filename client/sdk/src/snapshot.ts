@@ -45,6 +45,8 @@ export interface AnswerTool {
 export interface AnswerSnapshot {
   readonly requestId: string;
   readonly status: "running" | "completed" | "cancelled" | "failed";
+  /** The request waits in the client and was not sent. */
+  readonly queued?: true;
   /** The agent that answers; null until it is known, and for popups. */
   readonly agent: string | null;
   /** The domain of a popup; null until it is known, and for home answers. */
@@ -132,11 +134,12 @@ export function ended(
   error: TesseraError | null,
   end?: WsStreamEnd | WsRequestResult,
 ): AnswerSnapshot {
+  const { queued: _, ...known } = snapshot;
   return {
-    ...snapshot,
+    ...known,
     status,
     error,
-    blocks: closed(snapshot.blocks),
+    blocks: closed(known.blocks),
     mutations: end?.mutations ?? [],
     memoryUsed: end?.memory_used ?? [],
     usage: end?.usage ?? null,

@@ -143,7 +143,7 @@ export class Tessera {
     });
   }
 
-  /** Ask from the home view. Fails immediately with `offline` if there is no connection. */
+  /** Ask from the home view. Without a connection, fails immediately with `offline`, or waits with the option `queue`. */
   home(message: string, options: HomeOptions = {}): Answer {
     this.#locale.look();
     return this.#requests.ask(options, (requestId) => ({
@@ -155,7 +155,7 @@ export class Tessera {
     }));
   }
 
-  /** Ask about `scope`: an entity, or one item by `id`. Fails immediately with `offline` if there is no connection. */
+  /** Ask about `scope`: an entity, or one item by `id`. Without a connection as `home`. */
   popup(message: string, scope: WsScope, options: PopupOptions = {}): Answer {
     this.#locale.look();
     return this.#requests.ask(options, (requestId) => ({

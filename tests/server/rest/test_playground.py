@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import html
+import json
+import re
+from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from server.rest.playground import Playground, content_security_policy, read_page
+from server.rest.playground import InlineHashes, Playground, content_security_policy, inline_hashes, read_page
 from server.rest.services import RestServices
 from tests.server.rest.rest_server import client_of, listening, make_services, raw_exchange
 from tests.server.tessera import open_tessera
@@ -89,10 +94,37 @@ async def test_only_a_page_on_this_machine_gets_a_guest_account(
 
 
 def test_the_policy_allows_nothing_inline_and_no_framing() -> None:
-    policy = content_security_policy("ws://127.0.0.1:8765")
+    policy = content_security_policy("ws://127.0.0.1:8765", InlineHashes())
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
+
+
+def test_the_policy_allows_exactly_the_inline_parts_of_the_page() -> None:
+    page = b"""<script type="module" src="/assets/x.js"></script><style>b{}</style>
+<script type="application/json">{"a": 1}</script><script data-device="/assets/y.js">run()</script>"""
+    hashes = inline_hashes(page)
+
+    def source(text: bytes) -> str:
+        return f"'sha256-{b64encode(hashlib.sha256(text).digest()).decode()}'"
+
+    assert hashes == InlineHashes(source(b"run()"), source(b"b{}"))
+    policy = content_security_policy("ws://127.0.0.1:8765", hashes)
+    assert f"; script-src 'self' {source(b'run()')}; style-src 'self' {source(b'b{}')}; " in policy
+    assert "unsafe" not in policy
+
+
+async def test_the_page_has_what_the_separate_request_would_return(built: Path) -> None:
+    (built / "index.html").write_text('<head><meta name="tessera-place" content=""><script>a()</script></head>')
+    page = Playground(read_page(built), "0.0.0.0", 8765, "/ws", guests=True)  # noqa: S104 - told, not bound
+    async with client_of(replace(make_services(), playground=page), user=None) as client:
+        for host in ("localhost:8000", "studio.local", '"><script>', "localhost:8000"):
+            first = await client.get("/", headers={"Host": host})
+            place = await client.get("/playground.json", headers={"Host": host})
+            (content,) = re.findall(r'content="([^"]*)"', first.text)
+            assert json.loads(html.unescape(content)) == place.json()
+            assert first.headers["Content-Security-Policy"] == place.headers["Content-Security-Policy"]
+            assert "script-src 'self' 'sha256-" in first.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
-import { type rest, TesseraError } from "@tessera/client";
+import { rest, TesseraError } from "@tessera/client";
+import type { FirstScreen } from "../first/screen.js";
 import { languageOf, signInWordsOf } from "../words/sign-in.js";
+import { ACCOUNT } from "./keys.js";
 
 export type RestClient = ReturnType<typeof rest>;
 
@@ -8,6 +10,8 @@ export interface Account {
   readonly email: string;
   readonly userId: string;
   readonly accessToken: string;
+  /** Until when `accessToken` is valid, in milliseconds since the epoch. Missing if that is not known. */
+  readonly accessUntil?: number;
   /** Gives new access tokens. Missing in a tab that another tab opened: only one tab may use it. */
   readonly refreshToken?: string;
   /** The account was made without asking for an address. */
@@ -18,7 +22,6 @@ export interface Account {
 export const LEAST_PASSWORD = 8;
 
 const PREFIX = "tessera.";
-const ACCOUNT = "tessera.account";
 const OWNER = "tessera.owner";
 const DEVICE = "tessera.device";
 const SESSION = "tessera.session";
@@ -91,9 +94,10 @@ export async function signIn(api: RestClient, email: string, password: string, i
   const known = localStorage.getItem(KNOWN);
   const options = known === null ? {} : { deviceToken: known };
   const tokens = await (isNew ? api.register(email, password) : api.login(email, password, options));
-  const { userId, accessToken, refreshToken, deviceToken } = tokens;
+  const { userId, accessToken, expiresIn, refreshToken, deviceToken } = tokens;
+  const accessUntil = Date.now() + expiresIn * 1000;
   if (deviceToken !== undefined) localStorage.setItem(KNOWN, deviceToken);
-  return { email, userId, accessToken, ...(refreshToken === undefined ? {} : { refreshToken }) };
+  return { email, userId, accessToken, accessUntil, ...(refreshToken === undefined ? {} : { refreshToken }) };
 }
 
 /** Give the guest account `account` an address and a password. `code`: from the mail, if the server has sent one. */
@@ -105,6 +109,13 @@ export async function nameAccount(
   const named = await api.account.nameGuest(email, password, code === "" ? {} : { code });
   const { guest: _, ...kept } = account;
   return { ...kept, email: named.email };
+}
+
+/** The guest account whose registration the first screen has begun. */
+export async function guestOf({ email, response }: NonNullable<FirstScreen["registration"]>): Promise<Account> {
+  // The password that was sent is not known any more; the response is the one of the request that was sent.
+  const api = rest({ baseUrl: location.origin, fetch: async () => await response });
+  return { ...(await signIn(api, email, "", true)), guest: true };
 }
 
 /** Create an account with a random address and a random password, which is not kept. */

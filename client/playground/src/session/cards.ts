@@ -23,6 +23,7 @@ export interface StoredCard {
 }
 
 const MOST_STORED = 100;
+const MOST_HISTORY_CHARS = 60_000;
 const SAVED_AFTER_MS = 250;
 
 /** Stores the messages and answers of this tab, so that they are there after a reload. */
@@ -115,6 +116,19 @@ export function textOf({ blocks }: AnswerSnapshot): string {
     .map((block) => (block.type === "text" ? block.text : ""))
     .filter(Boolean)
     .join("\n\n");
+}
+
+/** The conversation so far, with the newest messages if it is long. */
+export function history(entries: readonly Asked[]) {
+  const messages: { role: "user" | "assistant"; content: string }[] = [];
+  let size = 0;
+  for (const { message, answer } of [...entries].reverse()) {
+    const said = textOf(answer.snapshot);
+    size += message.length + said.length;
+    if (size > MOST_HISTORY_CHARS) break;
+    if (said !== "") messages.unshift({ role: "user", content: message }, { role: "assistant", content: said });
+  }
+  return messages;
 }
 
 function plain(error: TesseraError | null): TesseraError | null {

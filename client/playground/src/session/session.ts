@@ -1,4 +1,12 @@
-import { type Change, connect, type Entity, rest, type Tessera, type TesseraErrorCode } from "@tessera/client";
+import {
+  type Change,
+  connect,
+  type Entity,
+  rest,
+  type Tessera,
+  type TesseraErrorCode,
+  type TokenReason,
+} from "@tessera/client";
 import { ApprovalQueue } from "@tessera/react";
 import { type Item, nameOf } from "../device/items.js";
 import { sampleItems } from "../device/sample.js";
@@ -17,7 +25,7 @@ import {
   storeAccount,
   storeConversationId,
 } from "./account.js";
-import { type Asked, type CardAnswer, Cards, finished, textOf } from "./cards.js";
+import { type Asked, type CardAnswer, Cards, finished, history } from "./cards.js";
 import { FrameLog } from "./frame-log.js";
 import { ListStore, Watched } from "./list-store.js";
 import { popupConversation, Threads } from "./threads.js";
@@ -37,7 +45,8 @@ interface Message {
 }
 
 const MOST_NOTICES = 4;
-const MOST_HISTORY_CHARS = 60_000;
+/** An access token with less time left is replaced before it is used. */
+const LEAST_LEFT_MS = 30_000;
 const REPLACED = "tessera.replaced";
 /** With these codes the page can't know whether the server has the request, so it is sent again with its id. */
 const UNCERTAIN: ReadonlySet<TesseraErrorCode> = new Set<TesseraErrorCode>([
@@ -69,6 +78,8 @@ export class Session {
   readonly #cards: Cards;
   #replaced: ReadonlySet<string> = readReplaced();
   #notices = 0;
+  /** Until the first connection, messages wait for it. After that, a lost connection fails them, and the person decides. */
+  #waits = true;
   #closed = false;
 
   constructor(
@@ -85,7 +96,8 @@ export class Session {
       if (refreshToken === null) onRefused();
       else
         void tokens?.getToken().then((accessToken) => {
-          if (!this.#closed) this.#keep({ ...this.account.snapshot, accessToken, refreshToken });
+          const { accessUntil: _, ...known } = this.account.snapshot;
+          if (!this.#closed) this.#keep({ ...known, accessToken, refreshToken });
         });
     };
     // Without a refresh token, the access token is valid for an hour. After that the person must sign in again.
@@ -96,7 +108,13 @@ export class Session {
     const hasLogin = account.refreshToken !== undefined;
     this.api = rest({ baseUrl: location.origin, onRefreshToken: keep, ...(hasLogin ? {} : { getToken: stored }) });
     const tokens = hasLogin ? this.api.resumeLogin(account.refreshToken) : undefined;
-    const getToken = tokens?.getToken ?? stored;
+    const getToken = async (reason: TokenReason): Promise<string> => {
+      if (tokens === undefined) return await stored(reason);
+      const { accessToken, accessUntil = 0 } = this.account.snapshot;
+      // The first connection does not wait for a new token while the one of the login is valid.
+      const isValid = reason === "connect" && Date.now() < accessUntil - LEAST_LEFT_MS;
+      return isValid ? accessToken : await tokens.getToken(reason);
+    };
     this.#cards = new Cards(sessionStorage, `tessera.cards.${this.device}`);
     this.conversation = new Watched({ id: conversationId(), loading: false });
     this.threads = new Threads(this.api);
@@ -118,7 +136,9 @@ export class Session {
     this.tessera.on("resync", () => this.notice(words.resync));
     this.tessera.on("error", (error) => this.notice(error.message));
     this.tessera.on("state", ({ name }) => {
-      if (name === "online") void this.threads.refresh();
+      if (name !== "online") return;
+      this.#waits = false;
+      void this.threads.refresh();
     });
     this.#restore();
     addEventListener("pagehide", this.#cards.save);
@@ -131,7 +151,10 @@ export class Session {
     this.#keep({ ...this.account.snapshot, email: named.email, guest: false });
   }
 
-  /** Send a message in the open conversation. Without a connection the answer fails immediately. */
+  /**
+   * Send a message in the open conversation. Before the first connection it waits; after a lost one its answer fails
+   * immediately.
+   */
   home(message: string, { requestId, instead = [] }: Message = {}): void {
     const gone = new Set(instead);
     this.#replace(instead.filter((other) => other !== requestId));
@@ -144,6 +167,7 @@ export class Session {
     const edited = before.length > 0 && this.#replaced.size > 0;
     const answer = this.tessera.home(message, {
       conversationId: id,
+      queue: this.#waits,
       ...(requestId === undefined ? {} : { requestId }),
       ...(edited ? { history: history(before) } : {}),
     });
@@ -159,7 +183,7 @@ export class Session {
     const answer = this.tessera.popup(
       message,
       { type: entity, id: item.id },
-      { conversationId, ...(requestId === undefined ? {} : { requestId }) },
+      { conversationId, queue: this.#waits, ...(requestId === undefined ? {} : { requestId }) },
     );
     this.#change((entries) => entries.filter(({ id }) => id !== requestId));
     this.#add({ message, conversation: conversationId, on: { entity, item }, answer });
@@ -254,6 +278,11 @@ export class Session {
     this.notices.change((entries) => [...entries, entry].slice(-MOST_NOTICES));
   }
 
+  /** Store the messages now, and not a moment later. */
+  save(): void {
+    this.#cards.save();
+  }
+
   dismiss(id: number): void {
     this.notices.change((entries) => entries.filter((entry) => entry.id !== id));
   }
@@ -306,11 +335,23 @@ export class Session {
     const cards = this.#cards.load().map(({ message, conversation, on, snapshot }): Asked => {
       const { requestId: id } = snapshot;
       const running = snapshot.status === "running";
-      const answer = running ? this.tessera.request(id, { known: snapshot }) : finished(snapshot);
+      const answer = snapshot.queued
+        ? this.#sendLater(message, id, conversation, on)
+        : running
+          ? this.tessera.request(id, { known: snapshot })
+          : finished(snapshot);
       return { id, conversation, message, on, answer };
     });
     this.#change(() => cards);
     for (const { answer } of cards) this.#whenEnded(answer);
+  }
+
+  /** Send a message that waited for the connection when the page was left. */
+  #sendLater(message: string, requestId: string, conversation: string | undefined, on: Asked["on"]): CardAnswer {
+    const options = { requestId, queue: true, ...(conversation === undefined ? {} : { conversationId: conversation }) };
+    return on === undefined
+      ? this.tessera.home(message, options)
+      : this.tessera.popup(message, { type: on.entity, id: on.item.id }, options);
   }
 
   #add(asked: Omit<Asked, "id">): void {
@@ -345,19 +386,6 @@ const PAST = (words: Words): Readonly<Record<Change["op"], string>> => ({
   update: words.otherUpdated,
   delete: words.otherDeleted,
 });
-
-/** The conversation so far, with the newest messages if it is long. */
-function history(entries: readonly Asked[]) {
-  const messages: { role: "user" | "assistant"; content: string }[] = [];
-  let size = 0;
-  for (const { message, answer } of [...entries].reverse()) {
-    const said = textOf(answer.snapshot);
-    size += message.length + said.length;
-    if (size > MOST_HISTORY_CHARS) break;
-    if (said !== "") messages.unshift({ role: "user", content: message }, { role: "assistant", content: said });
-  }
-  return messages;
-}
 
 function readReplaced(): ReadonlySet<string> {
   try {

@@ -10,7 +10,7 @@ export interface States {
   readonly answer: Readonly<Record<AnswerSnapshot["status"], string>>;
 }
 
-const STATES: Readonly<Record<string, States>> = {
+export const STATES: Readonly<Record<string, States>> = {
   en: {
     connecting: "Connecting…",
     online: "Connected",

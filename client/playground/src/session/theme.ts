@@ -1,7 +1,7 @@
+import { THEME } from "./keys.js";
+
 export const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
-
-const THEME = "tessera.theme";
 
 /** The theme that was last chosen in this browser, or the system's theme. */
 export function storedTheme(): Theme {

@@ -1,4 +1,5 @@
 import { type ReactNode, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
+import { firstScreen } from "../first/screen.js";
 import type { Asked } from "../session/cards.js";
 import type { Session } from "../session/session.js";
 import { useWords } from "../words/words.js";
@@ -49,7 +50,7 @@ export function Conversation({ session }: { readonly session: Session }) {
         turns.current?.querySelector<HTMLElement>(":scope > article:last-of-type")?.focus();
     });
   };
-  const correct = (text: string) => {
+  const write = (text: string) => {
     const field = document.getElementById(ASK_FIELD);
     if (!(field instanceof HTMLTextAreaElement)) return;
     // React reads the value of an input event.
@@ -57,6 +58,14 @@ export function Conversation({ session }: { readonly session: Session }) {
     field.dispatchEvent(new Event("input", { bubbles: true }));
     field.focus();
   };
+  // What the person entered before this code had loaded.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once; after that the first screen is gone
+  useLayoutEffect(() => {
+    const { draft, messages } = firstScreen().take();
+    for (const message of messages) ask(message);
+    session.save();
+    if (draft !== "") write(draft);
+  }, []);
   return (
     <main className="home">
       <h2 className="hidden">{words.conversations}</h2>
@@ -75,7 +84,7 @@ export function Conversation({ session }: { readonly session: Session }) {
         <div ref={turns} className="turns">
           {loading && own.length === 0 ? <p className="empty muted">{words.loading}</p> : null}
           {own.map((entry) => (
-            <Turn key={entry.id} entry={entry} session={session} onCorrect={correct} />
+            <Turn key={entry.id} entry={entry} session={session} onCorrect={write} />
           ))}
           {own.length === 0 && !loading ? <Welcome onAsk={ask} /> : null}
         </div>

@@ -1,17 +1,20 @@
 import { rest } from "@tessera/client";
 import { type FormEvent, useState } from "react";
 import { type Account, LEAST_PASSWORD, sentence, signIn } from "../session/account.js";
+import icon from "../tessera.svg";
 import type { SignInWords } from "../words/sign-in.js";
 
 export interface SignInProps {
   readonly ready: boolean;
   readonly fault: string;
+  /** What else the person should know; empty if nothing. */
+  readonly notice: string;
   readonly words: SignInWords;
   readonly onSignedIn: (account: Account) => void;
 }
 
 /** Registers or signs in over REST, to get the token for device_hello. */
-export function SignIn({ ready, fault, words, onSignedIn }: SignInProps) {
+export function SignIn({ ready, fault, notice, words, onSignedIn }: SignInProps) {
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState("");
 
@@ -35,7 +38,7 @@ export function SignIn({ ready, fault, words, onSignedIn }: SignInProps) {
   return (
     <main className="sign-in">
       <h1>
-        <img src="/assets/tessera.svg" alt="" width="28" height="28" /> Tessera
+        <img src={icon} alt="" width="28" height="28" /> Tessera
       </h1>
       <p className="muted">{words.intro}</p>
       <form onSubmit={submit}>
@@ -60,6 +63,7 @@ export function SignIn({ ready, fault, words, onSignedIn }: SignInProps) {
         <p role="alert" className="fault">
           {refusal || fault}
         </p>
+        {notice === "" ? null : <p role="status">{notice}</p>}
         <div className="buttons">
           <button type="submit" value="register" className="primary" disabled={busy || !ready}>
             {words.create}

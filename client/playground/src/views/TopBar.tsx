@@ -5,6 +5,7 @@ import { forgetDevice, NEW_DEVICE } from "../session/account.js";
 import type { Session } from "../session/session.js";
 import { describe } from "../session/states.js";
 import { chooseTheme, storedTheme, THEMES, type Theme } from "../session/theme.js";
+import icon from "../tessera.svg";
 import { fill, useWords } from "../words/words.js";
 import { NameForm } from "./NameForm.js";
 import type { Sheet } from "./Workspace.js";
@@ -44,7 +45,7 @@ export function TopBar({ session, wording, onSignOut, sheet, onSheet, drawer, on
   return (
     <header className="top-bar">
       <h1>
-        <img src="/assets/tessera.svg" alt="" width="20" height="20" /> Tessera
+        <img src={icon} alt="" width="20" height="20" /> Tessera
       </h1>
       <span className="connection" data-state={state.name} role="status">
         {describe(state, wording)}

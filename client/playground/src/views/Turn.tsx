@@ -50,7 +50,13 @@ export function Turn({ entry, session, onCorrect, actions }: TurnProps) {
         </div>
       )}
       <Steps tools={snapshot.tools} running={running} words={words} wording={wording} />
-      <AnswerView snapshot={snapshot} />
+      {snapshot.queued ? (
+        <p className="muted unsent" role="status">
+          {session.tessera.state.name === "online" ? words.queued : words.unsent}
+        </p>
+      ) : (
+        <AnswerView snapshot={snapshot} />
+      )}
       <UndoToast request={entry.answer} />
       <UsedMemories
         used={snapshot.memoryUsed}

@@ -34,6 +34,8 @@ export const ar: Words = {
   toNewest: "إلى أحدث رسالة",
   tokens: "{input} + {output} رمز",
   loading: "جارٍ التحميل…",
+  unsent: "لم تُرسل بعد: جارٍ الاتصال…",
+  queued: "تنتظر انتهاء إجابة أخرى.",
   data: "بياناتي",
   inspector: "المفتش",
   frames: "الإطارات",

@@ -34,6 +34,8 @@ export const de: Words = {
   toNewest: "Zur neuesten Nachricht",
   tokens: "{input} + {output} Tokens",
   loading: "Wird geladen …",
+  unsent: "Noch nicht gesendet: Verbindung wird aufgebaut …",
+  queued: "Wartet, bis eine andere Antwort fertig ist.",
   data: "Meine Daten",
   inspector: "Inspektor",
   frames: "Frames",

@@ -32,6 +32,8 @@ export const en = {
   toNewest: "To the newest message",
   tokens: "{input} + {output} tokens",
   loading: "Loading…",
+  unsent: "Not sent yet: connecting…",
+  queued: "Waits until another answer has ended.",
   data: "My data",
   inspector: "Inspector",
   frames: "Frames",

@@ -34,6 +34,8 @@ export const es: Words = {
   toNewest: "Al mensaje más reciente",
   tokens: "{input} + {output} tokens",
   loading: "Cargando…",
+  unsent: "Aún no enviado: conectando…",
+  queued: "Espera a que termine otra respuesta.",
   data: "Mis datos",
   inspector: "Inspector",
   frames: "Tramas",

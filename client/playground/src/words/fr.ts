@@ -34,6 +34,8 @@ export const fr: Words = {
   toNewest: "Au dernier message",
   tokens: "{input} + {output} jetons",
   loading: "Chargement…",
+  unsent: "Pas encore envoyé : connexion en cours…",
+  queued: "Attend la fin d’une autre réponse.",
   data: "Mes données",
   inspector: "Inspecteur",
   frames: "Trames",

@@ -34,6 +34,8 @@ export const ja: Words = {
   toNewest: "最新のメッセージへ",
   tokens: "{input} + {output} トークン",
   loading: "読み込み中…",
+  unsent: "まだ送信されていません。接続しています…",
+  queued: "ほかの回答が終わるまで待っています。",
   data: "マイデータ",
   inspector: "インスペクター",
   frames: "フレーム",

@@ -5,7 +5,7 @@ import { es } from "./es.js";
 import { fr } from "./fr.js";
 import { ja } from "./ja.js";
 
-const LANGUAGES: Readonly<Record<string, Words>> = { ar, de, en, es, fr, ja };
+export const LANGUAGES: Readonly<Record<string, Words>> = { ar, de, en, es, fr, ja };
 
 /** The page's texts in a language; in English if there are none. */
 export function wordsOf(language: string): Words {

@@ -12,6 +12,8 @@ const en = {
   opening: "Opening your device…",
   ended: "Your session has ended. Please sign in again.",
   unreachable: "The server could not be reached.",
+  kept: "Your message is kept. It is sent when you have signed in.",
+  notLoaded: "The page could not be loaded completely. Reload it to try again.",
 };
 
 export type SignInWords = typeof en;
@@ -31,6 +33,8 @@ const LANGUAGES: Readonly<Record<string, SignInWords>> = {
     opening: "Ihr Gerät wird geöffnet …",
     ended: "Ihre Sitzung ist beendet. Bitte melden Sie sich wieder an.",
     unreachable: "Der Server ist nicht erreichbar.",
+    kept: "Ihre Nachricht ist aufbewahrt. Sie wird gesendet, sobald Sie angemeldet sind.",
+    notLoaded: "Die Seite wurde nicht vollständig geladen. Laden Sie sie neu.",
   },
   fr: {
     intro:
@@ -45,6 +49,8 @@ const LANGUAGES: Readonly<Record<string, SignInWords>> = {
     opening: "Ouverture de votre appareil…",
     ended: "Votre session est terminée. Reconnectez-vous.",
     unreachable: "Le serveur est injoignable.",
+    kept: "Votre message est conservé. Il sera envoyé après votre connexion.",
+    notLoaded: "La page n’a pas pu être chargée entièrement. Rechargez-la.",
   },
   es: {
     intro:
@@ -59,6 +65,8 @@ const LANGUAGES: Readonly<Record<string, SignInWords>> = {
     opening: "Abriendo su dispositivo…",
     ended: "Su sesión ha terminado. Vuelva a entrar.",
     unreachable: "No se puede conectar con el servidor.",
+    kept: "Su mensaje se conserva. Se enviará cuando haya entrado.",
+    notLoaded: "La página no se pudo cargar por completo. Vuelva a cargarla.",
   },
   ja: {
     intro:
@@ -73,6 +81,8 @@ const LANGUAGES: Readonly<Record<string, SignInWords>> = {
     opening: "端末を開いています…",
     ended: "セッションが終了しました。もう一度サインインしてください。",
     unreachable: "サーバーに接続できません。",
+    kept: "メッセージは保存されています。サインインすると送信されます。",
+    notLoaded: "ページを完全に読み込めませんでした。再読み込みしてください。",
   },
   ar: {
     intro:
@@ -87,6 +97,8 @@ const LANGUAGES: Readonly<Record<string, SignInWords>> = {
     opening: "جارٍ فتح جهازك…",
     ended: "انتهت جلستك. سجّل الدخول مجددًا.",
     unreachable: "تعذّر الوصول إلى الخادم.",
+    kept: "رسالتك محفوظة. ستُرسل بعد تسجيل الدخول.",
+    notLoaded: "تعذّر تحميل الصفحة كاملة. أعد تحميلها.",
   },
 };
 

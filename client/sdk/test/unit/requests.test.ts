@@ -73,6 +73,32 @@ describe("a request", () => {
     expect(await peer.hear("mutation")).toMatchObject({ id: "t2" });
   });
 
+  test("with the option `queue` waits for the connection, and is sent once", async () => {
+    const client = server.connect();
+    const kept = client.home("Hi", { queue: true });
+    const given = client.home("No", { queue: true });
+    expect(kept.snapshot).toMatchObject({ status: "running", queued: true });
+    given.cancel();
+    expect(given.snapshot).toEqual({ ...given.snapshot, status: "cancelled", queued: undefined });
+    const peer = await server.next();
+    await peer.greet();
+    expect(await peer.hear("home_request")).toMatchObject({ message: "Hi", request_id: kept.requestId });
+    expect("queued" in kept.snapshot).toBe(false);
+    peer.say("stream_end", end(kept.requestId));
+    expect(await kept.done).toMatchObject({ status: "completed" });
+    client.mutate({ op: "delete", entity: "task", id: "t2" });
+    // The next frame: the cancelled request was not sent, and the other one only once.
+    await peer.hear("mutation");
+  });
+
+  test("that waits for the connection fails if there will be none", async () => {
+    const client = server.connect();
+    const answer = client.home("Hi", { queue: true });
+    client.close();
+    await expect(answer.done).rejects.toMatchObject({ code: "closed" });
+    expect(client.home("Hi", { queue: true }).snapshot).toMatchObject({ status: "failed", error: { code: "offline" } });
+  });
+
   test("fails with closed when the application closes", async () => {
     const { client } = await server.online();
     const answer = client.home("Hi");
