@@ -37,6 +37,9 @@ _NEW_TOKEN: Final = frozenset({4501, 4502})
 _HEARTBEAT_LOST: Final = 4000
 _DRAINING: Final = 4001
 _HANDSHAKE_TIMEOUT: Final = 4504
+_BUSY: Final = 1013
+_LATER_S: Final = 1.0
+_BUSY_AT_FIRST_S: Final = 30.0
 _SLEPT_S: Final = 2.0
 _HANDSHAKE_S: Final = 15.0
 _STABLE_S: Final = 10.0
@@ -123,7 +126,11 @@ class Reconnection:
             await self._drained.wait()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Connect, and connect again after a loss. Raises the error of the first attempt, or one that is final."""
+        """Connect, and connect again after a loss. Raises the error of the first attempt, or one that is final.
+
+        If the server is busy (1013), the first attempt is repeated for 30 seconds.
+        """
+        first_until = trio.current_time() + _BUSY_AT_FIRST_S
         refused = False
         failures = 0
         lost_at: float | None = None
@@ -145,6 +152,10 @@ class Reconnection:
             except (ConnectError, ConnectionLostError) as error:
                 self._outgoing = None
                 code = error.code if isinstance(error, ConnectionLostError) else None
+                if self._cursor is None and code == _BUSY and trio.current_time() < first_until:
+                    await trio.sleep(self._delay(failures, code))
+                    failures += 1
+                    continue
                 if self._cursor is None or code in _FINAL or (code in _NEW_TOKEN and refused):
                     raise
                 refused = code in _NEW_TOKEN
@@ -163,7 +174,8 @@ class Reconnection:
         if code == _DRAINING and drain_s is not None:
             return drain_s
         nominal: float = min(self._patience.max_delay_s, self._patience.first_delay_s * 2 ** min(failures, 30))
-        return nominal * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret
+        share = 0.5 + random.random() / 2  # noqa: S311 - jitter, not a secret
+        return max(nominal * share, _LATER_S * (0.5 + share)) if code == _BUSY else nominal * share
 
     async def _shake_hands(self, connection: Connection, token: str) -> WsDeviceReady:
         """Send `device_hello` and return `device_ready`. Raises `ConnectError` if another server answers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +14,7 @@ import trio
 
 from memory.delivery.answers import KeptRequest
 from memory.vault import NoSuchUser, Vault
-from sql.driver import Connection, Cursor, UnknownReference
+from sql.driver import Connection, Cursor, DatabaseUnavailable, UnknownReference
 from sql.tenant import scoped, scoped_in_turn
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ _SEEN_S: Final = 86_400.0
 _MAX_REQUESTS: Final = 200
 _MAX_STALE: Final = 10_000
 _WRITE_S: Final = 5.0
-_READ_S: Final = 10.0
+_READ_S: Final = 6.0
 _READERS: Final = 2
 _MAX_TOGETHER: Final = 16
 """Reads in one transaction. More would make the first of them wait for the last."""
@@ -134,7 +135,12 @@ class DeviceRecords:
         else:
             self._readings.append(reading)
             self._readers_wait.unpark()
-            await reading.done.wait()
+            try:
+                await reading.done.wait()
+            finally:
+                # A device that was cancelled needs no rows.
+                with suppress(ValueError):
+                    self._readings.remove(reading)
         if reading.error is not None:
             raise reading.error
         return reading.rows
@@ -161,6 +167,9 @@ class DeviceRecords:
                     cursors = [await self._queue(await turn(reading.user_id), reading) for reading in together]
                 for reading, cursor in zip(together, cursors, strict=True):
                     reading.rows = await cursor.fetchall()
+        except trio.TooSlowError:
+            for reading in together:
+                reading.error = DatabaseUnavailable(f"the database did not read the device within {_READ_S:g} s")
         # A boundary: each of the devices gets the error.
         except Exception as error:  # noqa: BLE001
             for reading in together:

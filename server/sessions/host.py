@@ -150,7 +150,7 @@ class SessionHost:
             attached = True
         finally:
             if not attached:
-                self._not_attached(user_id, device_id, connection_id)
+                self.not_attached(user_id, device_id, connection_id)
         return session
 
     async def _read(
@@ -167,8 +167,8 @@ class SessionHost:
                 session.answer_dropped(request_id, early=False)
         return record, await self._kept.of_device(user_id, device_id, record)
 
-    def _not_attached(self, user_id: UUID, device_id: UUID, connection_id: UUID | None) -> None:
-        """Other servers know this connection already: it is the session's, or there is no session."""
+    def not_attached(self, user_id: UUID, device_id: UUID, connection_id: UUID | None) -> None:
+        """A handshake failed. Other servers may know its connection: it is the session's, or there is no session."""
         session = self._sessions.get(user_id, {}).get(device_id)
         if session is not None and not session.attached:
             session.connection_id = connection_id

@@ -24,7 +24,7 @@ from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.ended_accesses import EndedAccesses
 from server.sockets.handed_socket import HandedSocket
 from server.sockets.handover import Handover, NotServed
-from server.sockets.handshake import HandshakeFailed, Hello, shake_hands
+from server.sockets.handshake import HandshakeFailed, Hello, busy_after, shake_hands
 from server.sockets.handshake_limit import HandshakeLimit
 from server.sockets.openings import VerifiedDevice
 from server.sockets.user_sockets import UserSockets
@@ -149,6 +149,8 @@ class DeviceGate:
         except HandshakeFailed as failed:
             code = failed.code
             fields = {"peer": socket.peer, "code": code, "reason": str(failed)}
+            if failed.__cause__ is not None:
+                fields["fault"] = f"{type(failed.__cause__).__name__}: {failed.__cause__}"
             self._logged.log(log.info, "handshake_failed", f"{code}", **fields)
             await socket.close(code, _close_reason(str(failed)))
         except SocketClosed as closed:
@@ -258,25 +260,35 @@ class DeviceGate:
     async def _attach(
         self, hello: Hello, socket: DeviceSocket, connection_id: UUID | None, go_on: WsResume | None
     ) -> tuple[SocketView, Session]:
-        async with self.handshakes.place(begun=True):
-            # Made now, because its clocks start with it.
-            view = SocketView(
-                socket,
-                hello,
-                sessions=self._sessions,
-                access=self._access,
-                metrics=self._metrics,
-                wall_clock=self._wall_clock,
-                bytes_in=self._users.bytes_in(hello.user.user_id),
-            )
-            return view, await view.attach(connection_id, go_on)
+        with busy_after(hello.checked_at):
+            async with self.handshakes.place(begun=True):
+                # Made now, because its clocks start with it.
+                view = SocketView(
+                    socket,
+                    hello,
+                    sessions=self._sessions,
+                    access=self._access,
+                    metrics=self._metrics,
+                    wall_clock=self._wall_clock,
+                    bytes_in=self._users.bytes_in(hello.user.user_id),
+                )
+                return view, await view.attach(connection_id, go_on)
 
     async def _join(self, hello: Hello, connection_id: UUID, *, take: bool) -> UUID | None:
         others = self._registry.others
         if others is None:
             return None
-        async with self.handshakes.place(begun=True):
-            return await others.joined(hello.user.user_id, hello.device_id, connection_id, take=take)
+        joined = False
+        try:
+            with busy_after(hello.checked_at):
+                async with self.handshakes.place(begun=True):
+                    owner = await others.joined(hello.user.user_id, hello.device_id, connection_id, take=take)
+            joined = True
+        finally:
+            if not joined:
+                # Other servers may know this connection already.
+                self._sessions.not_attached(hello.user.user_id, hello.device_id, connection_id)
+        return owner
 
     async def _hand_over(self, owner: UUID, socket: DeviceSocket, hello: Hello) -> int | NotServed:
         if self._handover is None:
@@ -306,7 +318,7 @@ class DeviceGate:
         with trio.CancelScope() as handshake:
             self._handshakes.add(handshake)
             try:
-                hello = await shake_hands(socket, self._access, self._hello_timeout_s)
+                hello = await shake_hands(socket, self._access, self._hello_timeout_s, self.handshakes)
             finally:
                 self._handshakes.discard(handshake)
         if hello is None:

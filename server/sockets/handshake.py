@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import trio
 
-from server.accounts import AccessEnded, AuthenticatedUser, Authenticator, TokenExpired, TokenInvalid
+from server.accounts import (
+    AccessEnded,
+    AuthenticatedUser,
+    Authenticator,
+    ProviderUnavailable,
+    TokenExpired,
+    TokenInvalid,
+)
 from server.devices import DeviceLocale
 from server.sockets.device_socket import DeviceSocket
+from server.sockets.handshake_limit import HandshakeLimit
+from sql.transient import is_transient
 from streaming.wire import (
     PROTOCOL_VERSION,
     CloseCode,
@@ -22,6 +33,10 @@ from streaming.wire import (
 )
 
 VERSIONS: Final = (PROTOCOL_VERSION,)
+WORK_S: Final = 8.0
+"""Seconds from the check of a token to `device_ready`. Later the device is refused: the clients give up after 15 s.
+
+They count from opening the connection, which may have waited `handshake_limit.MAX_WAIT_S` before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +78,33 @@ class HandshakeFailed(Exception):
         self.code = code
 
 
-async def shake_hands(socket: DeviceSocket, access: Authenticator, timeout_s: float) -> Hello:
+@contextmanager
+def busy_after(began_at: float) -> Iterator[None]:
+    """Raise `HandshakeFailed` with 1013 if the block ends over `WORK_S` seconds after `began_at`, on trio's clock.
+
+    The same if the database or the identity provider is away or too slow. The device may try again later.
+    """
+    try:
+        with trio.fail_at(began_at + WORK_S):
+            yield
+    except Exception as error:
+        if _is_busy(error):
+            raise HandshakeFailed(CloseCode.TRY_AGAIN_LATER, "the server is busy: try again later") from error
+        raise
+
+
+def _is_busy(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_busy, error.exceptions))
+    return isinstance(error, (trio.TooSlowError, ProviderUnavailable)) or is_transient(error)
+
+
+async def shake_hands(
+    socket: DeviceSocket, access: Authenticator, timeout_s: float, handshakes: HandshakeLimit
+) -> Hello:
     """Read `device_hello` and check it. Raises `HandshakeFailed` or `server.sockets.device_socket.SocketClosed`.
 
-    Also raises the database's errors.
+    The check waits for a place of `handshakes`.
     """
     with trio.move_on_after(timeout_s) as scope:
         text = await socket.receive()
@@ -87,7 +125,9 @@ async def shake_hands(socket: DeviceSocket, access: Authenticator, timeout_s: fl
         raise HandshakeFailed(CloseCode.UNAUTHORIZED, "no token: send one in device_hello or as Authorization: Bearer")
     checked_at = trio.current_time()
     try:
-        user = await access.authenticate(token, frame.device_id)
+        with busy_after(checked_at):
+            async with handshakes.place(begun=True):
+                user = await access.authenticate(token, frame.device_id)
     except TokenExpired:
         raise HandshakeFailed(CloseCode.TOKEN_EXPIRED, "the token has expired: log in again") from None
     except AccessEnded:

@@ -21,13 +21,13 @@ from server.sockets.handshake_limit import HandshakeLimit
 from server.sockets.secure_stream import SecureStream
 from server.sockets.websocket import RECEIVE_BYTES, UPGRADE_TIMEOUT_S, DeviceStream, OriginCheck, upgrade
 from server.telemetry import LogRate
+from streaming.wire import CloseCode
 
 _CLOSE_TIMEOUT_S: Final = 2.0
 # After the close, bytes that the peer still sends are read and dropped. Otherwise the kernel would answer them with a
 # reset, which could overtake the close frame.
 _DRAIN_TIMEOUT_S: Final = 1.0
 _FIRST_PRINTABLE: Final = 0x21
-_TRY_AGAIN_LATER: Final = 1013
 _COME_BACK: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
@@ -125,7 +125,7 @@ async def _handle_proxied(handler: SocketHandler, connections: ConnectionLimit, 
             await handler(socket)
     except TooManyConnections as error:
         log.warning("too_many_connections", reason=str(error))
-        await socket.close(_TRY_AGAIN_LATER, "too many connections of this address")
+        await socket.close(CloseCode.TRY_AGAIN_LATER, "too many connections of this address")
 
 
 async def _serve_connection(

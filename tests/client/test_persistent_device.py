@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
@@ -313,6 +314,31 @@ async def test_a_draining_server_says_when_to_come_back() -> None:
     async with device_at(first, second):
         await back.wait()
     assert came_at - closed_at >= 0.3
+
+
+async def test_a_busy_server_is_asked_again_also_for_the_first_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    came: list[float] = []
+
+    async def busy(peer: Peer) -> None:
+        came.append(trio.current_time())
+        await peer.receive()
+        await peer.socket.aclose(1013, "the server is busy: try again later")
+
+    async def ready(peer: Peer) -> None:
+        came.append(trio.current_time())
+        await peer.greet()
+
+    monkeypatch.setattr("client.terminal.reconnection._LATER_S", 0.05)
+    patience = Patience(first_delay_s=0, max_delay_s=0)
+    async with device_at(busy, busy, ready, patience=patience) as device:
+        assert device.loss is None
+    assert len(came) == 3
+    assert min(after - before for before, after in pairwise(came)) >= 0.05
+    monkeypatch.setattr("client.terminal.reconnection._BUSY_AT_FIRST_S", 0)
+    final = pytest.RaisesExc(ConnectionLostError, check=lambda error: error.code == 1013)
+    with pytest.RaisesGroup(final, flatten_subgroups=True):
+        async with device_at(busy, patience=patience):
+            pass
 
 
 async def test_a_final_close_ends_the_device() -> None:

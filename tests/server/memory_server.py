@@ -31,6 +31,7 @@ from server.sessions.kept import KeptAnswers
 from server.sessions.limits import SessionLimits
 from server.sockets.device_socket import DeviceSocket
 from server.sockets.handshake import shake_hands
+from server.sockets.handshake_limit import HandshakeLimit
 from server.sockets.user_sockets import BytesIn
 from server.sockets.view import SocketView
 from server.telemetry.metrics import Metrics
@@ -171,7 +172,7 @@ class MemoryServer:
         return self.tokens.issue(user_id or self.user_id)[0]
 
     async def run_session(self, socket: DeviceSocket) -> int:
-        hello = await shake_hands(socket, self.tokens, 10)
+        hello = await shake_hands(socket, self.tokens, 10, HandshakeLimit(8, 8))
         view = SocketView(
             socket,
             hello,

@@ -41,7 +41,7 @@ export interface ConnectionOptions {
   readonly onError: (error: TesseraError) => void;
 }
 
-const ELSEWHERE_MS = 1000;
+const LATER_MS = 1000;
 
 /**
  * Keeps one session with the server over its sockets: connects, connects again as the close codes allow, names the last
@@ -250,8 +250,11 @@ export class Connection {
       case "retry":
         this.#wait(this.#lost(code, because, wasReady), this.#backoff.next());
         return;
+      case "retry_later":
+        this.#wait(this.#lost(code, because, wasReady), this.#backoff.next(LATER_MS));
+        return;
       case "retry_elsewhere":
-        this.#wait(this.#lost(code, because, wasReady), this.#drainMs ?? this.#backoff.next(ELSEWHERE_MS));
+        this.#wait(this.#lost(code, because, wasReady), this.#drainMs ?? this.#backoff.next(LATER_MS));
     }
   }
 

@@ -12,6 +12,7 @@ import trio.testing
 from server.accounts.credentials import Tokens
 from server.sockets.device_socket import SocketClosed
 from server.sockets.handshake import HandshakeFailed, shake_hands
+from server.sockets.handshake_limit import HandshakeLimit
 from streaming.wire import WsResume
 from streaming.wire.codes import CloseCode
 from tests.server.memory_server import hello, wall_clock
@@ -26,7 +27,7 @@ def tokens(lifetime_s: int = 3600) -> Tokens:
 
 async def refusal(socket: MemorySocket) -> CloseCode:
     with pytest.raises(HandshakeFailed) as failed:
-        await shake_hands(socket, tokens(), TIMEOUT_S)
+        await shake_hands(socket, tokens(), TIMEOUT_S, HandshakeLimit(1, 1))
     return failed.value.code
 
 
@@ -35,7 +36,7 @@ async def test_a_valid_hello_identifies_the_user_and_the_device() -> None:
     token, _ = tokens().issue(user_id)
     socket = MemorySocket()
     await socket.say(**hello(token, device_id), unknown_field=1)
-    greeting = await shake_hands(socket, tokens(), TIMEOUT_S)
+    greeting = await shake_hands(socket, tokens(), TIMEOUT_S, HandshakeLimit(1, 1))
     assert greeting.user.user_id == user_id
     assert greeting.device_id == device_id
     assert greeting.client.platform == "linux"
@@ -48,7 +49,7 @@ async def test_the_token_may_come_with_the_upgrade_request() -> None:
     fields = hello(None)
     del fields["token"]
     await socket.say(**fields)
-    assert (await shake_hands(socket, tokens(), TIMEOUT_S)).user.user_id == user_id
+    assert (await shake_hands(socket, tokens(), TIMEOUT_S, HandshakeLimit(1, 1))).user.user_id == user_id
 
 
 async def test_asking_to_resume_is_noticed() -> None:
@@ -56,7 +57,8 @@ async def test_asking_to_resume_is_noticed() -> None:
     session_id = uuid4()
     socket = MemorySocket()
     await socket.say(**hello(token, resume={"session_id": str(session_id), "seq": 4}))
-    assert (await shake_hands(socket, tokens(), TIMEOUT_S)).resume == WsResume(session_id=session_id, seq=4)
+    greeting = await shake_hands(socket, tokens(), TIMEOUT_S, HandshakeLimit(1, 1))
+    assert greeting.resume == WsResume(session_id=session_id, seq=4)
 
 
 @pytest.mark.parametrize(
@@ -108,4 +110,4 @@ async def test_a_peer_that_hangs_up_is_not_a_failed_handshake() -> None:
     socket = MemorySocket()
     socket.hang_up()
     with pytest.raises(SocketClosed):
-        await shake_hands(socket, tokens(), TIMEOUT_S)
+        await shake_hands(socket, tokens(), TIMEOUT_S, HandshakeLimit(1, 1))

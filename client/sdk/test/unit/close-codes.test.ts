@@ -19,6 +19,7 @@ test.each([
   [1005, "retry"],
   [1006, "retry"],
   [1012, "retry"],
+  [1013, "retry_later"],
   // Future codes of the protocol follow their range.
   [4042, "retry"],
   [4599, "stop"],

@@ -148,6 +148,7 @@ describe("after the end of a session", () => {
     [1011, 375],
     [1000, 375],
     [4001, 1250],
+    [1013, 1250],
   ])("closed with %i, it connects again after %i ms", async (code, delay) => {
     const { client, peer } = await server.online();
     const waiting = entered(client, "waiting");
