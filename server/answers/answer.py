@@ -126,7 +126,10 @@ class Answer:
         data = (chat.request_id, turn.tool_results.resolve, bind)
         if chat.mode == "popup":
             self._formatter: HomeFormatter | PopupFormatter = PopupFormatter(
-                *data, calendar=lambda: turn.calendar, sentences=self._sentences
+                *data,
+                is_unfetched=self._items.unfetched,
+                calendar=lambda: turn.calendar,
+                sentences=self._sentences,
             )
         else:
             self._formatter = HomeFormatter(
@@ -281,10 +284,7 @@ class Answer:
 
     async def _fetched(self, unfetched: UnfetchedBlock) -> Sequence[AnswerFrame]:
         """The frames of a value-bound block whose items are listed on the device first."""
-        formatter = self._formatter
-        if not isinstance(formatter, HomeFormatter):
-            return []
-        return formatter.complete(unfetched, await self._items.fetch(unfetched.block))
+        return self._formatter.complete(unfetched, await self._items.fetch(unfetched.block))
 
     @property
     def time_zone(self) -> str:

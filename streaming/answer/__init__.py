@@ -5,15 +5,13 @@ Pure: text in, frames out.
 
 from __future__ import annotations
 
-from streaming.answer.block_data import Unbound, UnshownBlocks
+from streaming.answer.block_data import FetchableBlock, Unbound, UnfetchedBlock, UnshownBlocks
 from streaming.answer.home import (
     UNGROUNDED,
-    FetchableBlock,
     HomeFormatter,
     HomeFrame,
     HomePart,
     RejectedBlock,
-    UnfetchedBlock,
 )
 from streaming.answer.popup import PopupFormatter
 

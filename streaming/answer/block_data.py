@@ -36,6 +36,26 @@ class Unbound:
     detail: str
 
 
+FetchableBlock = BoundBlock | EntityRefBlock
+"""A block that names the items of an entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnfetchedBlock:
+    """A block that names items which must be fetched from the device before it can be computed.
+
+    It stands in the list of frames where the block's frame belongs. Fetch the items, then pass it to the formatter's
+    `complete`. `replaces`: the block corrects a rejected one.
+    """
+
+    index: int
+    block: FetchableBlock
+    replaces: bool = False
+
+
+IsUnfetched = Callable[[FetchableBlock], bool]
+"""Whether the items of a value-bound block or of a reference must be fetched first."""
+
 Bind = Callable[[BoundBlock], dict[str, Any] | Unbound]
 """The data of a value-bound block, computed from what this request's tools returned."""
 

@@ -9,41 +9,25 @@ from typing import Any, TypeGuard
 from uuid import UUID
 
 from parser import BlockParser, Repair, TitledTable, Unshown, degraded
-from parser.blocks import (
-    BindReason,
-    Block,
-    BoundBlock,
-    EntityRefBlock,
-)
+from parser.blocks import BindReason, Block
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
 from person import ENGLISH, Sentences
-from streaming.answer.block_data import Bind, Resolve, Unbound, UnshownBlocks, block_data
+from streaming.answer.block_data import (
+    Bind,
+    FetchableBlock,
+    IsUnfetched,
+    Resolve,
+    Unbound,
+    UnfetchedBlock,
+    UnshownBlocks,
+    block_data,
+)
 from streaming.answer.end_tokens import EndTokens
 from streaming.answer.shown_blocks import ShownBlocks
 from streaming.wire import StreamText, TextFrames, WsBlockOpen, WsStreamBlock, WsStreamStart
 
 Admit = Callable[[Block], Block | Unbound]
 """The block in the form to show, or the reason why it is not: its data comes from nowhere."""
-
-FetchableBlock = BoundBlock | EntityRefBlock
-"""A block that names the items of an entity."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnfetchedBlock:
-    """A block that names items which must be fetched from the device before it can be computed.
-
-    It stands in the list of frames where the block's frame belongs. Fetch the items, then pass it to
-    `HomeFormatter.complete`. `replaces`: the block corrects a rejected one.
-    """
-
-    index: int
-    block: FetchableBlock
-    replaces: bool = False
-
-
-IsUnfetched = Callable[[FetchableBlock], bool]
-"""Whether the items of a value-bound block or of a reference must be fetched first."""
 
 HomeFrame = WsBlockOpen | StreamText | WsStreamBlock
 HomePart = HomeFrame | UnfetchedBlock

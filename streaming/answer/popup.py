@@ -10,7 +10,16 @@ from parser import BlockParser, Unshown, data_text, degraded_text
 from parser.blocks import Block
 from parser.events import BlockOpened, BlockReady, BlockRejected, Event, TextDelta
 from person import ENGLISH, Calendar, Sentences
-from streaming.answer.block_data import Bind, Resolve, Unbound, UnshownBlocks, block_data
+from streaming.answer.block_data import (
+    Bind,
+    FetchableBlock,
+    IsUnfetched,
+    Resolve,
+    Unbound,
+    UnfetchedBlock,
+    UnshownBlocks,
+    block_data,
+)
 from streaming.answer.end_tokens import EndTokens
 from streaming.answer.readable_json import ReadableJson
 from streaming.answer.shown_blocks import ShownBlocks
@@ -47,10 +56,13 @@ class PopupFormatter:
         resolve: Resolve,
         bind: Bind,
         *,
+        is_unfetched: IsUnfetched | None = None,
         calendar: Callable[[], Calendar] | None = None,
         sentences: Callable[[], Sentences] = lambda: ENGLISH,
     ) -> None:
-        """`sentences` and `calendar` are asked when they are needed, because the person's locale may be known late.
+        """With `is_unfetched`, a block whose items must be fetched is returned as an `UnfetchedBlock`.
+
+        `sentences` and `calendar` are asked when they are needed, because the person's locale may be known late.
 
         Without a calendar, the times of a timeline are epoch milliseconds.
         """
@@ -58,6 +70,7 @@ class PopupFormatter:
         self._text_frames = TextFrames(request_id)
         self._resolve = resolve
         self._bind = bind
+        self._is_unfetched = is_unfetched
         self._calendar = calendar
         self._sentences = sentences
         self._parser = BlockParser()
@@ -99,11 +112,17 @@ class PopupFormatter:
         sentences = self._sentences()
         return self._texts({index: blocks.sentence(sentences) for index, blocks in unshown.items()})
 
-    def feed(self, token: str) -> list[StreamText]:
+    def feed(self, token: str) -> list[StreamText | UnfetchedBlock]:
         """The frames that `token` gives; adjacent text of one block in one frame."""
         return self._frames(self._parser.feed(self._end_tokens.feed(token)))
 
-    def close(self) -> list[StreamText]:
+    def complete(self, unfetched: UnfetchedBlock, problem: str | None) -> list[StreamText]:
+        """The frames of a block whose items were fetched; `problem` says why they cannot be fetched."""
+        texts: dict[int, str] = {}
+        text = self._block_text(unfetched.block) if problem is None else problem
+        return self._block_frames(texts, unfetched.index, text) + self._texts(texts)
+
+    def close(self) -> list[StreamText | UnfetchedBlock]:
         """The last frames, after the answer ended or broke off. `feed` then begins another part of the answer."""
         frames = self._frames([*self._parser.feed(self._end_tokens.close()), *self._parser.close()])
         frames += self._close_texts()
@@ -118,8 +137,8 @@ class PopupFormatter:
         self._next = self._first = index + 1
         return self._texts({index: text})
 
-    def _frames(self, events: Sequence[Event]) -> list[StreamText]:
-        frames: list[StreamText] = []
+    def _frames(self, events: Sequence[Event]) -> list[StreamText | UnfetchedBlock]:
+        frames: list[StreamText | UnfetchedBlock] = []
         texts: dict[int, str] = {}
         for event in events:
             index = event.index + self._first
@@ -133,6 +152,12 @@ class PopupFormatter:
                     texts[index] = texts.get(index, "") + json.feed(text)
                 case BlockOpened(type=kind):
                     self._kinds = {index: kind.value}
+                case BlockReady(block=block) if (
+                    isinstance(block, FetchableBlock) and self._is_unfetched is not None and self._is_unfetched(block)
+                ):
+                    frames += self._texts(texts) + self._close_texts()
+                    texts.clear()
+                    frames.append(UnfetchedBlock(index, block))
                 case BlockReady(block=block):
                     frames += self._block_frames(texts, index, self._block_text(block))
                 case BlockRejected(source=source):

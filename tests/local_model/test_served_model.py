@@ -49,6 +49,7 @@ async def test_a_model_of_this_machine(database: str, tmp_path: Path) -> None:
         "TESSERA_HTTP_BIND": "127.0.0.1:0",
         "TESSERA_WS_BIND": "127.0.0.1:0",
         "TESSERA_LOCAL_MODEL": smollm2.name,
+        "TESSERA_MODEL_MAX_OUTPUT_TOKENS": "64",  # the model writes until the limit
     }
     stop = trio.Event()
     async with trio.open_nursery() as nursery:

@@ -27,7 +27,7 @@ from tests.local_model.process import LocalModel, model_file, running_model
 pytestmark = [pytest.mark.local_model, pytest.mark.timeout(1200)]
 
 QUESTION = "Which tasks should I do today?"
-# A model this small copies its earlier answers: with this history it answers in a few words of text.
+# A model this small copies its earlier answers: with this history it answers with text.
 HISTORY = (
     WsHistoryMessage(role="user", content="Hello"),
     WsHistoryMessage(
@@ -82,7 +82,7 @@ async def test_a_home_answer_held_to_the_schema_streams_as_text(local_model: Loc
         with structlog.testing.capture_logs() as logs:
             answer = await device.home(QUESTION, history=HISTORY)
             end = await answer.finish()
-        assert end.status == "completed", end
+        assert_ended_rightly(end)
         assert isinstance(answer.frames[0], WsStreamStart)
         assert answer.frames[0].agent in AGENTS
         assert routed_by(logs) == ["model"]
@@ -135,7 +135,7 @@ async def test_keywords_decide_when_the_model_is_late(local_model: LocalModel, o
         with structlog.testing.capture_logs() as logs:
             answer = await device.home(QUESTION, history=HISTORY)
             end = await answer.finish()
-        assert end.status == "completed"
+        assert_ended_rightly(end)
         assert isinstance(answer.frames[0], WsStreamStart)
         assert answer.frames[0].agent == "task_agent"
         assert routed_by(logs) == ["keywords"]
@@ -160,7 +160,7 @@ async def test_a_cancel_closes_the_model_connection_and_the_model_keeps_serving(
             await until_idle(local_model)
         assert not call.answered
     async with open_house(local_model) as (tessera, _), tessera.device() as device:
-        assert (await (await device.home(QUESTION, history=HISTORY)).finish()).status == "completed"
+        assert_ended_rightly(await (await device.home(QUESTION, history=HISTORY)).finish())
 
 
 async def test_a_device_that_vanishes_leaves_the_model_idle(local_model: LocalModel, open_house: OpenHouse) -> None:
@@ -206,7 +206,7 @@ async def test_a_prompt_longer_than_the_models_context_fails_that_request_alone(
         assert end.status == "failed"
         assert end.error is not None
         assert end.error.code is ErrorCode.MODEL_ERROR
-        assert (await (await device.home(QUESTION, history=HISTORY)).finish()).status == "completed"
+        assert_ended_rightly(await (await device.home(QUESTION, history=HISTORY)).finish())
 
 
 async def test_a_model_server_that_dies_in_mid_stream_fails_its_requests_and_no_more(open_house: OpenHouse) -> None:

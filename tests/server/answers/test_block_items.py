@@ -14,7 +14,7 @@ import trio
 from client.terminal.device import Device
 from client.terminal.store import DeviceStore
 from client.terminal.tools import DeviceTools
-from streaming.wire import WsStreamBlock, WsStreamText
+from streaming.wire import WsScope, WsStreamBlock, WsStreamText
 from tests.model_server import text_stream, tool_calls
 from tests.server.conversation import chat
 from tests.server.tessera import Tessera, open_tessera, tool_messages
@@ -282,3 +282,42 @@ async def test_a_reference_to_items_that_are_not_there_says_so(database: str) ->
         token = (await tessera.account()).access_token
         body = (await chat(tessera, token, message="my tasks")).json()
         assert body["blocks"][0]["content"] == "The list of your notes can't be shown: your device is not connected."
+
+
+async def test_a_block_in_a_popup_fetches_what_it_names(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        recorded = Recorded({"task": TASKS, "project": PROJECTS})
+        blocks = [
+            text("Before."),
+            {"type": "table", "from": {"entity": "task", "columns": ["title"], "filter": {"status": "todo"}}},
+            {"type": "entity_ref", "entity": "project", "ids": ["p2"]},
+            text("After."),
+        ]
+        tessera.script(lambda _: text_stream(json.dumps(blocks), usage=(5, 5)))
+        async with tessera.device(tools=recorded.table()) as device:
+            answer = await device.popup("what is open?", WsScope(type="task"))
+            end = await answer.finish()
+        assert (end.status, end.shown, answer.blocks) == ("completed", 4, [])
+        assert answer.text.split("\n\n") == ["Before.", "- Task: Write\n- Task: Read", "- Vega", "After."]
+        assert sorted(name for name, _ in recorded.calls) == ["get_project", "list_tasks"]
+        assert len(tessera.answers()) == 1
+
+
+@pytest.mark.parametrize(
+    ("items", "sentence"),
+    [
+        ({"task": []}, 'The chart "By status" can\'t be shown: you have no tasks that match.'),
+        ({}, 'The chart "By status" can\'t be shown: your device could not read your tasks.'),
+    ],
+)
+async def test_a_block_in_a_popup_says_why_it_is_not_shown(
+    database: str, items: dict[str, list[dict[str, Any]]], sentence: str
+) -> None:
+    async with open_tessera(database) as tessera:
+        tools = Recorded(items).table() if items else {}
+        tessera.script(lambda _: text_stream(json.dumps([CHART]), usage=(5, 5)))
+        async with tessera.device(tools=tools) as device:
+            answer = await device.popup("chart them", WsScope(type="task"))
+            end = await answer.finish()
+        assert end.status == "completed"
+        assert answer.text == sentence

@@ -118,6 +118,20 @@ HABITS = {
     "call as JSON in a text block": Habit(
         (text('{"name": "list_tasks", "parameters": {}}'), READ), called=("list_tasks",), shown="You have two tasks."
     ),
+    "llama call in python": Habit(("<|python_tag|>list_tasks.call()", READ), called=("list_tasks",)),
+    "call whose name is the key": Habit(
+        ('{"complete_task": {"id": "t1"}}', text("Ok.")), need="change", called=("update_task",)
+    ),
+    "call under a key": Habit(('{"tool": {"name": "list_tasks", "args": {}}}', READ), called=("list_tasks",)),
+    "reasoning in a doubtful tag": Habit(
+        ("<scratchpad>I list_tasks.</scratchpad>\n" + READ,), shown="You have two tasks."
+    ),
+    "an answer in a doubtful tag": Habit(("<analysis>You have two tasks.</analysis>",), shown="You have two tasks."),
+    "reasoning in a doubtful tag, then a call": Habit(
+        ("<analysis>I look.</analysis>\nlist_tasks()", READ), called=("list_tasks",), shown="You have two tasks."
+    ),
+    "claim in a card": Habit(('{"type":"card","title":"Done","body":"The walk was completed."}',), need="change"),
+    "answer with sources": Habit(('{"answer":"You have two tasks.","sources":[]}',), shown="You have two tasks."),
     "nothing": Habit(("",), code="empty_answer"),
     "null": Habit(("null",), code="empty_answer"),
     "an empty timeline": Habit(('[{"type":"timeline","checkpoints":[]}]',), code="empty_answer"),

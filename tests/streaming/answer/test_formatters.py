@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from agents.binding import Binder
 from agents.tool_results import ToolResults
 from person import Calendar
-from streaming.answer.home import HomeFormatter, UnfetchedBlock
+from streaming.answer.block_data import UnfetchedBlock
+from streaming.answer.home import HomeFormatter
 from streaming.answer.popup import DOMAINS, NoPopupDomainError, PopupFormatter
 from streaming.wire import WsBlockOpen, WsPopupDomain, WsStreamBlock, WsStreamStart
 from streaming.wire.stream_text import StreamText
@@ -331,8 +332,10 @@ def popup_formatter() -> PopupFormatter:
 def popup(tokens: Sequence[str]) -> str:
     formatter = popup_formatter()
     frames = [frame for token in tokens for frame in formatter.feed(token)] + formatter.close()
-    assert all(frame.request_id == REQUEST and frame.chunk for frame in frames)
-    return "".join(frame.chunk for frame in frames)
+    texts = [frame for frame in frames if isinstance(frame, StreamText)]
+    assert len(texts) == len(frames)
+    assert all(frame.request_id == REQUEST and frame.chunk for frame in texts)
+    return "".join(frame.chunk for frame in texts)
 
 
 @pytest.mark.parametrize(
