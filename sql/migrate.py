@@ -4,7 +4,8 @@ Each migration runs in its own transaction, together with the row of `schema_mig
 seconds for each lock on a table and is then repeated, because all other statements on the table wait behind it.
 
 A script whose first line is `-- no transaction` has statements that cannot run in a transaction, such as
-`CREATE INDEX CONCURRENTLY`. They run one by one and are recorded after the last one, so each must be repeatable.
+`CREATE INDEX CONCURRENTLY`. They run one by one and are recorded after the last one, so each must be repeatable. All
+others of its statements wait for locks like a migration in a transaction.
 
 An advisory lock makes runners wait for each other, so any number of servers may start at the same time. A transaction
 on a separate connection holds it, which also works through a connection pooler in transaction mode.
@@ -36,6 +37,7 @@ LOCK_POLL_S: Final = 0.1
 TABLE_LOCK_TIMEOUT_S: Final = 3
 TABLE_LOCK_ATTEMPTS: Final = 10
 NO_TRANSACTION: Final = b"-- no transaction"
+CONCURRENTLY: Final = re.compile(rb"^(CREATE|DROP) (UNIQUE )?INDEX CONCURRENTLY ")
 _EXTENSION: Final = re.compile(rb"^CREATE EXTENSION IF NOT EXISTS (\w+);$", re.MULTILINE)
 
 
@@ -175,21 +177,36 @@ async def _applied(connection: Connection, migrations: Sequence[Migration]) -> l
 async def _run(connection: Connection, name: str, script: bytes, record: LiteralString, values: list[object]) -> None:
     """Run a script and record it."""
     script = await _without_known_extensions(connection, script)
-    if script.startswith(NO_TRANSACTION):
-        try:
+    try:
+        if script.startswith(NO_TRANSACTION):
             for statement in statements_of(script):
-                await connection.execute(statement)
+                if CONCURRENTLY.search(statement):
+                    # It takes locks that others do not wait behind, and it waits for running transactions to end.
+                    await connection.execute(statement)
+                else:
+                    await _with_table_locks(connection, name, statement)
             await connection.execute(record, values)
-        except psycopg.DatabaseError as error:
-            raise MigrationError(f"{name} failed, and the next run repeats it from its start: {error}") from error
-        return
+        else:
+            await _with_table_locks(connection, name, script, (record, values))
+    except psycopg.DatabaseError as error:
+        left = (
+            ", and the next run repeats it from its start" if script.startswith(NO_TRANSACTION) else " and was undone"
+        )
+        raise MigrationError(f"{name} failed{left}: {error}") from error
+
+
+async def _with_table_locks(
+    connection: Connection, name: str, script: bytes, record: tuple[LiteralString, list[object]] | None = None
+) -> None:
+    """Run a script, and `record` after it, in a transaction that is repeated if it waits too long for a lock."""
     for attempt in range(1, TABLE_LOCK_ATTEMPTS + 1):
         try:
             async with connection.transaction():
                 await connection.execute(f"SET LOCAL lock_timeout = '{TABLE_LOCK_TIMEOUT_S}s'".encode())
                 # Without parameters psycopg accepts several statements in one script.
                 await connection.execute(script)
-                await connection.execute(record, values)
+                if record is not None:
+                    await connection.execute(*record)
         except psycopg.errors.LockNotAvailable as error:
             if attempt == TABLE_LOCK_ATTEMPTS:
                 message = f"{name} got no lock on a table in {attempt} attempts of {TABLE_LOCK_TIMEOUT_S} s: {error}"
@@ -197,8 +214,6 @@ async def _run(connection: Connection, name: str, script: bytes, record: Literal
             logger.warning("migration %s waited %d s for a lock and is repeated", name, TABLE_LOCK_TIMEOUT_S)
             # The statements that waited behind this one run first.
             await trio.sleep(attempt * LOCK_POLL_S)
-        except psycopg.DatabaseError as error:
-            raise MigrationError(f"{name} failed and was undone: {error}") from error
         else:
             return
 

@@ -17,6 +17,8 @@ from sql.tenant import database_time, listing
 logger = logging.getLogger(__name__)
 
 _INTERVAL_S: Final = 60.0
+# The table's policy protects later ones. Access tokens of an identity provider from before have expired then.
+_DELETED_USERS_KEPT: Final = timedelta(days=2)
 
 
 class Expiry:
@@ -47,6 +49,8 @@ class Expiry:
             await connection.execute(self._statements["requests_expire"], {"now": now})
             await connection.execute(self._statements["changes_expire"], {"now": now})
             await connection.execute(self._statements["logins_expire"], {"now": now})
-            await connection.execute(self._statements["deleted_users_expire"], {"now": now})
+            await connection.execute(
+                self._statements["deleted_users_expire"], {"deleted_before": now - _DELETED_USERS_KEPT}
+            )
             await connection.execute(self._statements["devices_expire"], {"before": now - self._device_keep})
             await connection.execute(self._statements["forgotten_expire"], {"before": now - TOMBSTONES_KEPT})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -86,7 +86,8 @@ class ConversationTitles:
 
         In a transaction of `Vault.writing`.
         """
-        values = {"user_id": user_id, "ids": list(episodes), "at": datetime.now(UTC)}
+        now = datetime.now(UTC)
+        values = {"user_id": user_id, "ids": list(episodes), "at": now, "day_before": now - timedelta(days=1)}
         await connection.execute(self._vault.statements["conversation_titles_forget"], values)
         await connection.execute(self._vault.statements["conversations_tidy"], values)
 

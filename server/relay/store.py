@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from sql.statements import Statements
 from sql.sweeps import random_slice, swept_users
 from sql.tenant import database_time, listing, scoped, without_user
 
-_FORGET_S: Final = 60.0
+_FORGET_AFTER: Final = timedelta(seconds=60)
 MAX_WAITING: Final = 500
 BEAT: Final = "beat"
 """The payload of the notification that a server sends to itself."""
@@ -81,7 +82,7 @@ class RelayStore:
         start, end = random_slice(_SLICES)
         async with listing(self._pool) as connection:
             now = await database_time(connection, self._statements)
-            values = {"now": now, "forget_s": _FORGET_S}
+            values = {"silent_since": now - _FORGET_AFTER}
             gone = await (await connection.execute(self._statements["relay_expire_workers"], values)).fetchall()
             if gone:
                 server_ids = {"server_ids": [server_id for (server_id,) in gone]}

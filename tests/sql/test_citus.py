@@ -30,14 +30,19 @@ LISTING = {
     "index_users",
     "user_by_email",
     "requests_expire",
+    "logins_expire",
     "changes_expire",
     "devices_expire",
     "forgotten_expire",
 }
 """Statements about all users: they list ids, find the user of an address, or remove expired rows."""
 
-NOT_IMMUTABLE = r"\b(?:now|clock_timestamp|statement_timestamp|random|gen_random_uuid|nextval|app_user_id)\("
-VOLATILE = r"\b(?:clock_timestamp|random|gen_random_uuid|nextval|pg_notify|pg_advisory\w*)\("
+VOLATILE = r"(?i:\b(?:clock_timestamp|timeofday|random\w*|\w*uuid\w*|nextval|pg_notify|pg_advisory\w*)\()"
+# A time plus an interval, and the date of a time, depend on the session's time zone. Casts of parameters do not.
+NOT_IMMUTABLE = (
+    rf"{VOLATILE}|(?i:\b(?:now|transaction_timestamp|statement_timestamp|age|to_char|current_setting|app_user_id)\("
+    r"|\b(?:current_(?:timestamp|date|time|user|role)|localtime(?:stamp)?|session_user)\b|\binterval\b|(?<!\)s)::(?:date|timestamptz)\b)"
+)
 
 CITUS = """
 CREATE TABLE pg_dist_partition (logicalrelid regclass PRIMARY KEY, kind text, key text, colocated_with text);
@@ -208,7 +213,7 @@ def test_addresses_are_found_without_looking_at_users() -> None:
 def test_every_table_that_a_statement_reads_is_held_to_the_user(name: StatementName) -> None:
     text = STATEMENTS[name].decode()
     read = re.findall(
-        r"\b(?:FROM|JOIN|UPDATE)\s+(?:memory_\w+|users|devices|requests|change_logs|changes)\b(?!\.)"
+        r"\b(?:FROM|JOIN|UPDATE)\s+(?:memory_\w+|users|devices|requests|change_logs|changes|logins|used_\w+|token_\w+)\b(?!\.)"
         r"(?:\s+AS\s+(\w+))?",
         text.replace("FOR UPDATE", ""),
     )
@@ -246,6 +251,9 @@ def refused(text: str) -> list[str]:
         ("INSERT INTO a (b)\nVALUES (now())\nON CONFLICT (b) DO UPDATE SET b = excluded.b\nRETURNING b", 0),
         ("INSERT INTO a (b)\nVALUES (1)\nON CONFLICT (b) DO UPDATE SET b = now()", 1),
         ("INSERT INTO a (b)\nVALUES (1)\nON CONFLICT (b) DO UPDATE SET b = 2\nWHERE a.c < now()", 1),
+        ("INSERT INTO a (b)\nVALUES (1)\nON CONFLICT (b) DO UPDATE SET b = CURRENT_TIMESTAMP", 1),
+        ("INSERT INTO a (b)\nVALUES (1)\nON CONFLICT (b) DO UPDATE SET b = uuidv7()", 1),
+        ("INSERT INTO a (b)\nVALUES (1)\nON CONFLICT (b) DO UPDATE SET b = excluded.b + interval '1 day'", 1),
         ("INSERT INTO a (b)\nSELECT clock_timestamp()\nFROM c", 1),
         ("INSERT INTO a (b)\nSELECT now()\nFROM c", 0),
         ("UPDATE a\nSET b = now()\nWHERE c = 1\nRETURNING b", 0),

@@ -235,13 +235,16 @@ async def test_a_script_without_a_transaction_is_repeated_after_a_failure(empty_
         assert await valid.fetchall() == [(True,)]
 
 
+@pytest.mark.parametrize("first_line", [b"", b"-- no transaction\n"], ids=["transaction", "no transaction"])
 async def test_a_migration_waits_shortly_for_a_lock_and_tries_again(
-    empty_database: str, monkeypatch: pytest.MonkeyPatch
+    empty_database: str, first_line: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sql.migrate.TABLE_LOCK_TIMEOUT_S", 0.05)
     monkeypatch.setattr("sql.migrate.TABLE_LOCK_ATTEMPTS", 2)
     await migrate(empty_database, [ONE])
-    alter = Migration("0002_alter", b"ALTER TABLE one ADD COLUMN more int", b"ALTER TABLE one DROP COLUMN more")
+    alter = Migration(
+        "0002_alter", first_line + b"ALTER TABLE one ADD COLUMN more int;", b"ALTER TABLE one DROP COLUMN more"
+    )
     async with await TrioConnection.connect(empty_database, autocommit=True) as holder:
         await holder.execute("BEGIN")
         await holder.execute("LOCK TABLE one IN ACCESS SHARE MODE")

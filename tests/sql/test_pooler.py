@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 import trio
 from psycopg.conninfo import make_conninfo
 
+from memory.recall.search import NO_FLOOR, SearchQuery, search
 from sql.driver.connection import Connection, TrioConnection
 from sql.migrate import migrate, migration_lock, read_migrations, rollback
 from sql.pool import open_pool
 from sql.pooler import behind_pooler, keeps_prepared_statements
+from sql.statements import Statements
 from sql.tenant import SERVER_ROLE, WORKER_ROLE, configure_server, listing, scoped, without_user
 from tests.database import LOGIN, temporary_directory
 from tests.memory.memories import Memories, WordEmbedder
@@ -95,6 +99,36 @@ async def test_memory_is_stored_and_recalled(pooled: str, database: str) -> None
         await memories.tell(kept, "Ben likes chess.", "ok")
     assert rows(database, "SELECT count(*) FROM memory_episodic") == [(1,)]
     assert rows(database, "SELECT count(*) FROM memory_associative WHERE embedding IS NOT NULL") == [(1,)]
+
+
+async def test_a_search_is_planned_for_its_user_in_its_transaction_only(pooled: str) -> None:
+    shows = Statements({"memory_search": b"SELECT current_setting('plan_cache_mode')"})
+    query = SearchQuery([], floor=NO_FLOOR)
+    async with open_pool(pooled, max_size=4, configure=configure_server) as pool:
+
+        async def look(user_id: UUID, *, fails: bool) -> None:
+            with suppress(ZeroDivisionError):
+                async with scoped(pool, user_id) as connection:
+                    cursor = await search(connection, shows, user_id, query, 3)
+                    assert await cursor.fetchone() == ("force_custom_plan",)
+                    assert await mode(connection) == "auto"
+                    await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+                    if fails:
+                        raise ZeroDivisionError
+
+        for _ in range(3):
+            async with trio.open_nursery() as nursery:
+                for number in range(6):
+                    nursery.start_soon(partial(look, uuid4(), fails=number % 2 == 0))
+        # The pooler's connections keep nothing of it.
+        for _ in range(4):
+            async with without_user(pool) as connection:
+                assert await mode(connection) == "auto"
+
+
+async def mode(connection: Connection) -> str:
+    (found,) = await (await connection.execute("SHOW plan_cache_mode")).fetchone() or ("",)
+    return str(found)
 
 
 async def test_migrations_go_up_and_down(empty_database: str) -> None:

@@ -2,4 +2,4 @@
 DELETE FROM memory_conversations
 WHERE
     user_id = %(user_id)s AND title_encrypted IS NULL
-    AND (forgotten_at IS NULL OR forgotten_at < %(at)s::timestamptz - interval '1 day');
+    AND (forgotten_at IS NULL OR forgotten_at < %(day_before)s);
