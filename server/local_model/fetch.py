@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from model_files import ModelMissing, Progress, download, has_content
+from model_files import ModelMissing, Progress, cause_of, download, has_content
 from server.local_model.table import LocalModel
 
 _CONNECT_S: Final = 10.0
@@ -41,22 +41,30 @@ def fetch_local_model(
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     tried = []
     if folder is not None:
-        tried.append(str(folder))
-        if has_content(model.file, folder / model.file.name):
-            _copy(folder / model.file.name, path)
+        given = folder / model.file.name
+        if has_content(model.file, given):
+            _copy(given, path)
             return str(folder)
+        tried.append(f"{given} has another SHA-256" if given.is_file() else f"{given} does not exist")
     if not offline:
-        tried.append("the model hub")
         on_progress = progress(model.file.name) if progress is not None else None
         try:
             if download(url or model.url, model.file, path, connect_s=_CONNECT_S, on_progress=on_progress):
                 return "the model hub"
+            tried.append("the model hub has no such file")
         except httpx.HTTPError as error:
-            tried[-1] += f", which failed with {type(error).__name__}; the next attempt goes on where this one ended"
+            part = " (what has arrived is kept, and the next attempt goes on there)" if _has_part(path) else ""
+            tried.append(f"the model hub failed with {cause_of(error)}{part}")
+    where = f"; {'; '.join(tried)}" if tried else ""
     raise ModelMissing(
-        f"no source has {model.file.name} with SHA-256 {model.file.sha256}"
-        f" (tried: {', '.join(tried) if tried else 'none'})"
+        f"no source has {model.file.name} with SHA-256 {model.file.sha256}{where}. "
+        f"Download {model.url} in another way, and name the folder that has it: "
+        f"`python -m server fetch-model {model.name} --from FOLDER`, or `make run MODEL=local FROM=FOLDER`"
     )
+
+
+def _has_part(path: Path) -> bool:
+    return path.with_name(f"{path.name}.part").is_file()
 
 
 def _copy(source: Path, path: Path) -> None:

@@ -116,8 +116,8 @@ async def open_models(
         url, name, key = served.url, local.name, SecretStr(served.key)
         dialect = DIALECTS["openai-chat"]
         description = (
-            f"{local.name} on this machine with llama.cpp ({fit.threads} threads, {fit.slots} at a time,"
-            f" {fit.context_tokens} tokens); no key, no network"
+            f"{local.name} on this machine with llama.cpp ({fit.threads} thread{'s'[: fit.threads > 1]},"
+            f" {fit.slots} request{'s'[: fit.slots > 1]} at a time, {fit.context_tokens} tokens); no key, no network"
         )
     elif settings.model_url is not None and settings.model_name is not None:
         url, name = settings.model_url, settings.model_name

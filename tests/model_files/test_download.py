@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from model_files import ModelFile, download, has_content, progress_bar
+from model_files import ModelFile, cause_of, download, has_content, progress_bar
 
 CONTENT = bytes(range(256)) * 400
 FILE = ModelFile("model.gguf", hashlib.sha256(CONTENT).hexdigest())
@@ -21,10 +21,23 @@ SIZED = ModelFile("model.gguf", FILE.sha256, len(CONTENT))
 
 
 class Hub:
-    """Serves `content`. The first `breaks` responses end after `broken_at` bytes. `asked` are the Range headers."""
+    """Serves `content`. The first `breaks` responses end after `broken_at` bytes. `asked` are the Range headers.
 
-    def __init__(self, content: bytes = CONTENT, *, breaks: int = 0, ranges: bool = True, status: int = 200) -> None:
+    The first `failures` responses have the status `fails`, if it is given, whatever is asked for.
+    """
+
+    def __init__(
+        self,
+        content: bytes = CONTENT,
+        *,
+        breaks: int = 0,
+        ranges: bool = True,
+        status: int = 200,
+        fails: int | None = None,
+        failures: int = 99,
+    ) -> None:
         self.content, self.breaks, self.ranges, self.status = content, breaks, ranges, status
+        self.fails, self.failures = fails, failures
         self.broken_at = len(content) // 3
         self.asked: list[str | None] = []
         self.url = ""
@@ -36,6 +49,10 @@ def running(hub: Hub) -> Iterator[Hub]:
         def do_GET(self) -> None:
             wanted = self.headers.get("Range")
             hub.asked.append(wanted)
+            if hub.fails is not None and len(hub.asked) <= hub.failures:
+                self.send_response(hub.fails)
+                self.end_headers()
+                return
             start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and hub.ranges else 0
             if start >= len(hub.content):
                 self.send_response(416)
@@ -115,10 +132,9 @@ def test_a_whole_part_is_only_checked(tmp_path: Path) -> None:
         (Hub(CONTENT[:-1] + b"!"), b""),
         (Hub(CONTENT + b"!"), b""),
         (Hub(status=404), b""),
-        (Hub(), b"another file"),
         (Hub(b"short"), CONTENT[:1000]),
     ],
-    ids=["other content", "too long", "not there", "a part of another file", "a range beyond the end"],
+    ids=["other content", "too long", "not there", "a range beyond the end"],
 )
 @pytest.mark.parametrize("file", [FILE, SIZED], ids=["digest", "digest and size"])
 def test_other_content_is_refused_and_not_kept(tmp_path: Path, hub: Hub, part: bytes, file: ModelFile) -> None:
@@ -127,6 +143,36 @@ def test_other_content_is_refused_and_not_kept(tmp_path: Path, hub: Hub, part: b
     with running(hub):
         assert not download(hub.url, file, tmp_path / "m", connect_s=5)
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("file", [FILE, SIZED], ids=["digest", "digest and size"])
+def test_a_part_that_the_rest_does_not_fit_is_downloaded_again(tmp_path: Path, file: ModelFile) -> None:
+    (tmp_path / "m.part").write_bytes(b"another file")
+    with running(Hub()) as hub:
+        assert download(hub.url, file, tmp_path / "m", connect_s=5)
+    assert hub.asked == ["bytes=12-", None]
+    assert files(tmp_path) == ["m"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 500, 503])
+def test_a_part_survives_a_hub_that_refuses_or_fails(tmp_path: Path, status: int) -> None:
+    (tmp_path / "m.part").write_bytes(CONTENT[:1000])
+    with running(Hub(fails=status)) as hub:
+        if status in (403, 404):
+            assert not download(hub.url, FILE, tmp_path / "m", connect_s=5)
+        else:
+            with pytest.raises(httpx.HTTPStatusError) as caught:
+                download(hub.url, FILE, tmp_path / "m", connect_s=5, attempts=2)
+            assert cause_of(caught.value) == f"HTTP {status}"
+            assert len(hub.asked) == 2
+    assert (tmp_path / "m.part").read_bytes() == CONTENT[:1000]
+
+
+def test_a_hub_that_fails_once_is_asked_again(tmp_path: Path) -> None:
+    (tmp_path / "m.part").write_bytes(CONTENT[:1000])
+    with running(Hub(fails=503, failures=1)) as hub:
+        assert download(hub.url, FILE, tmp_path / "m", connect_s=5)
+    assert hub.asked == ["bytes=1000-", "bytes=1000-"]
 
 
 def test_a_hub_out_of_reach_is_an_error(tmp_path: Path) -> None:

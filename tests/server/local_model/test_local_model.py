@@ -100,8 +100,10 @@ def test_the_file_comes_from_a_folder_and_is_checked(tmp_path: Path) -> None:
     state, folder = tmp_path / "state", tmp_path / "folder"
     folder.mkdir()
     (folder / TINY.file.name).write_bytes(b"weightz")
-    with pytest.raises(ModelMissing, match=f"no source has tiny.gguf .*tried: {folder}"):
+    with pytest.raises(ModelMissing, match=f"no source has tiny.gguf .*{folder}/tiny.gguf has another SHA-256"):
         fetch_local_model(state, TINY, folder=folder, offline=True)
+    with pytest.raises(ModelMissing, match=r"elsewhere/tiny.gguf does not exist.*Download https://.*--from FOLDER"):
+        fetch_local_model(state, TINY, folder=tmp_path / "elsewhere", offline=True)
     (folder / TINY.file.name).write_bytes(CONTENT)
     assert fetch_local_model(state, TINY, folder=folder, offline=True) == str(folder)
     assert has_content(TINY.file, local_model_file(state, TINY))
@@ -109,7 +111,7 @@ def test_the_file_comes_from_a_folder_and_is_checked(tmp_path: Path) -> None:
 
 
 def test_a_hub_out_of_reach_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ModelMissing, match="the model hub, which failed with ConnectError"):
+    with pytest.raises(ModelMissing, match="the model hub failed with ConnectError"):
         fetch_local_model(tmp_path, TINY, url="http://127.0.0.1:9/tiny.gguf")
 
 
