@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
 from hypothesis import HealthCheck, settings
 from trio.testing import MockClock
@@ -65,6 +68,26 @@ def _shares(slow: list[pytest.Item], quick: list[pytest.Item], workers: int) -> 
         shares += [*first, *islice(rest, max(0, size - len(first)))]
         left -= size
     return [*shares, *rest]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Iterator[None]:
+    """All HTTP clients share the TLS context of the public authorities: to read their certificates takes 20 ms."""
+    made: dict[str, ssl.SSLContext] = {}
+    create = ssl.create_default_context
+    usual = {certifi.where(), os.environ.get("SSL_CERT_FILE")}
+
+    def shared(purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH, **options: Any) -> ssl.SSLContext:
+        file = options.get("cafile")
+        if purpose != ssl.Purpose.SERVER_AUTH or len(options) > 1 or file is None or file not in usual:
+            return create(purpose, **options)
+        if file not in made:
+            made[file] = create(purpose, cafile=file)
+        return made[file]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", shared)
+        yield
 
 
 @pytest.fixture(scope="session")
