@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final, get_args
 
@@ -25,17 +26,23 @@ class Statements:
 
     @classmethod
     def load(cls) -> Statements:
-        """Read and check every file. Raises `StatementError`."""
-        found = read_statements(FOLDER)
-        names: tuple[StatementName, ...] = get_args(StatementName)
-        if missing := set(names) - set(found):
-            raise StatementError(f"no .sql file below {FOLDER} for: {', '.join(sorted(missing))}")
-        if unused := set(found) - set(names):
-            raise StatementError(f"not listed in StatementName, run `make statements`: {', '.join(sorted(unused))}")
-        return cls({name: found[name] for name in names})
+        """Every file, read and checked once in a process. Raises `StatementError`."""
+        return cls(_checked(FOLDER))
 
     def __getitem__(self, name: StatementName) -> bytes:
         return self._by_name[name]
+
+
+@cache
+def _checked(folder: Path) -> Mapping[StatementName, bytes]:
+    """The statements below `folder`. Raises `StatementError` unless they are those of `StatementName`."""
+    found = read_statements(folder)
+    names: tuple[StatementName, ...] = get_args(StatementName)
+    if missing := set(names) - set(found):
+        raise StatementError(f"no .sql file below {folder} for: {', '.join(sorted(missing))}")
+    if unused := set(found) - set(names):
+        raise StatementError(f"not listed in StatementName, run `make statements`: {', '.join(sorted(unused))}")
+    return {name: found[name] for name in names}
 
 
 def read_statements(folder: Path) -> dict[str, bytes]:
