@@ -15,6 +15,7 @@ import structlog
 import trio
 from pydantic import ValidationError
 
+from memory import NoSuchUser
 from memory.delivery import ChangeLog, DeviceRecord, KeptAnswers, KeptRequest
 from server.requests import ChatInput, ListedRequest, NotListed, fingerprint
 from server.sessions import KeptAnswer
@@ -173,6 +174,11 @@ class KeptRequests:
                     result=body,
                     ttl_s=self._keep_s,
                 )
+        except NoSuchUser:
+            self._claims.pop(place, None)
+            self._unknown.discard(claim)
+            self._metrics.answer_kept("gone")
+            raise
         # A boundary: the client gets its answer also if it can't be kept.
         except Exception as error:  # noqa: BLE001
             log.warning("answer_keep_failed", reason=type(error).__name__, detail=str(error))

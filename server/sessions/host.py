@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 import trio
 
+from memory import NoSuchUser
 from memory.delivery import ClientRecord, DeviceRecord, DeviceRecords
 from person import resolve_locale
 from server.answers import AnswerPipeline
@@ -385,7 +386,11 @@ class SessionHost:
                     await trio.sleep(_FIRST_DELAY_S)
                 # The copy in memory may have got a change that became known late.
                 latest = await self._in_memory.find(kept.user_id, kept.result.request_id)
-                if await self._store.keep(latest or kept):
+                try:
+                    if await self._store.keep(latest or kept):
+                        return
+                except NoSuchUser:
+                    self._in_memory.drop(kept.user_id, kept.result.request_id)
                     return
                 delay_s = min(2 * delay_s, _LAST_DELAY_S)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import trio
 
+from memory import NoSuchUser
 from memory.delivery import DeviceRecord
 from server.requests import ListedRequest, NotListed
 from streaming.wire import WsMutationRecord, WsRequestResult
@@ -42,12 +43,12 @@ class KeptAnswer:
 
 
 class KeptAnswers(Protocol):
-    """Where answers are kept for `TESSERA_ANSWER_KEEP_S`. The methods raise nothing but `Cancelled`."""
+    """Where answers are kept for `TESSERA_ANSWER_KEEP_S`. Only `keep` may raise something besides `Cancelled`."""
 
     async def keep(self, answer: KeptAnswer) -> bool:
         """Keep an answer. Called after the request has ended and before its client gets `stream_end`.
 
-        Returns False if it must be tried again.
+        Returns False if it must be tried again. Raises `NoSuchUser` if the account was deleted meanwhile.
         """
         ...
 
@@ -182,7 +183,12 @@ class LayeredAnswers:
     async def keep(self, answer: KeptAnswer) -> bool:
         """See `KeptAnswers`."""
         await self._in_memory.keep(answer)
-        return await self._store.keep(answer)
+        try:
+            return await self._store.keep(answer)
+        except NoSuchUser:
+            # The account was deleted while the request ran: nothing of it stays here.
+            self._in_memory.drop(answer.user_id, answer.result.request_id)
+            return True
 
     async def amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
         """See `KeptAnswers`."""
