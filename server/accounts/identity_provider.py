@@ -146,7 +146,9 @@ class IdentityProvider:
     async def _key(self, key_id: str) -> jwt.PyJWK | None:
         """The key with this id. A token without an id is accepted if there is one key."""
         found = self._known(key_id)
-        if found is None or trio.current_time() >= self._fetched_at + _KEYS_LAST_S:
+        stale = trio.current_time() >= self._fetched_at + _KEYS_LAST_S
+        # Only one request waits for a provider that is slow; the others go on with a key that was valid minutes ago.
+        if found is None or (stale and not self._fetching.locked()):
             await self._fetch(key_id)
             found = self._known(key_id)
         if not self._keys:

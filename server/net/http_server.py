@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
@@ -33,9 +34,12 @@ from server.net.proxy_protocol import ProxyHeaderInvalid
 if TYPE_CHECKING:
     import h11
 
+log = structlog.get_logger(__name__)
+
 _MAX_HEADER_BYTES: Final = 16 * 1024
 _IDLE_S: Final = 15.0
 _STARTUP_S: Final = 10.0
+_BETWEEN_FAULTS_S: Final = 1.0
 _VERSION_NOT_SUPPORTED: Final = 505
 
 
@@ -184,7 +188,9 @@ async def _serve(
         await lifespan_nursery.start(lifespan.handle_lifespan)
         await lifespan.wait_for_startup()
         async with trio.open_nursery() as connections:
-            handle = partial(_handle, wrapped, config, context, state, limits, arrival, connections)
+            handle = partial(
+                _guard, _Faults(), partial(_handle, wrapped, config, context, state, limits, arrival, connections)
+            )
             async with trio.open_nursery() as accepting:
                 await accepting.start(partial(trio.serve_listeners, handle, listeners, handler_nursery=connections))
                 host, port = listeners[0].socket.getsockname()[:2]
@@ -207,6 +213,31 @@ def _config() -> Config:
     config.keep_alive_timeout = _IDLE_S
     config.startup_timeout = config.shutdown_timeout = _STARTUP_S
     return config
+
+
+class _Faults:
+    """Logs what ended connections, at most once a second: a client may cause as many faults as it likes."""
+
+    def __init__(self) -> None:
+        self._next_at = float("-inf")
+
+    def log(self, error: BaseException) -> None:
+        now = trio.current_time()
+        if now >= self._next_at:
+            self._next_at = now + _BETWEEN_FAULTS_S
+            log.warning("http_connection_failed", exc_info=error)
+
+
+async def _guard(
+    faults: _Faults, handle: Callable[[trio.SocketStream], Awaitable[None]], stream: trio.SocketStream
+) -> None:
+    # A boundary: what goes wrong in one connection, such as in Hypercorn or h2, must not end all others.
+    try:
+        await handle(stream)
+    except* Exception as group:  # noqa: BLE001
+        faults.log(group)
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(stream)
 
 
 async def _handle(

@@ -46,11 +46,12 @@ EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
 @dataclass
 class Issuer:
-    """An issuer on a loopback port. `keys` are published; `down` makes it answer 503."""
+    """An issuer on a loopback port. `keys` are published; `down` makes it answer 503, `slow` never, until it is set."""
 
     url: str = ""
     keys: dict[str, Any] = field(default_factory=lambda: {"one": RSA_KEYS[0]})
     down: bool = False
+    slow: trio.Event | None = None
     fetched: int = 0
     extra: list[dict[str, Any]] = field(default_factory=list)
 
@@ -81,6 +82,8 @@ async def issuing() -> AsyncIterator[Issuer]:
     @app.get("/keys")
     async def keys() -> Response:
         issuer.fetched += 1
+        if issuer.slow is not None:
+            await issuer.slow.wait()
         return Response(json.dumps(issuer.document()), 503 if issuer.down else 200, content_type="application/json")
 
     async with trio.open_nursery() as nursery:
@@ -178,6 +181,24 @@ async def test_the_last_keys_stay_in_use_while_the_provider_is_down(pool: Pool, 
         issuer.down = True
         jump_clock.jump(3600)
         await here.provider.verify(issuer.token())
+
+
+async def test_one_request_waits_for_a_slow_provider_and_the_others_use_the_last_keys(
+    pool: Pool, jump_clock: MockClock
+) -> None:
+    async with issuing() as issuer, world(pool, issuer) as here:
+        await here.provider.verify(issuer.token())
+        issuer.slow = trio.Event()
+        jump_clock.jump(601)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(here.provider.verify, issuer.token())
+            while issuer.fetched < 2:
+                await trio.lowlevel.checkpoint()
+            began = trio.current_time()
+            for _ in range(3):
+                await here.provider.verify(issuer.token())
+            assert trio.current_time() - began < 4, "the deadline of a fetch is five seconds"
+            issuer.slow.set()
 
 
 def unsigned(issuer: Issuer) -> str:

@@ -8,15 +8,16 @@ from functools import partial
 
 import httpx
 import pytest
+import structlog
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from server.net.http_server import ServeLimits, serve_rest
+from server.net.http_server import Connection, ServeLimits, serve_rest
 from server.requests import ChatInput, Emit
 from server.rest.app import build_app
 from server.rest.services import RestServices
 from streaming.wire import WsStreamEnd, WsStreamText
-from tests.server.rest.rest_server import USER, ScriptedRunner, client_of, end, listening, make_services
+from tests.server.rest.rest_server import USER, ScriptedRunner, client_of, end, listening, make_services, raw_exchange
 
 CHAT = "/api/v1/chat"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -300,3 +301,30 @@ async def test_http_2_is_off_unless_it_is_set(
         with trio.fail_after(10):
             assert bytes(await client.receive_some()).startswith(beginning)
     stop.set()
+
+
+@pytest.mark.parametrize("cancelled_too", [False, True])
+async def test_a_fault_in_one_connection_ends_no_other_and_is_logged_once_a_second(
+    monkeypatch: pytest.MonkeyPatch, cancelled_too: bool
+) -> None:
+    """Such as of h2, which rejects what Hypercorn wants to send on a connection that it has closed."""
+    read_data, faulty = Connection._read_data, [True] * 3
+
+    async def failing(connection: Connection) -> None:
+        if faulty:
+            faulty.pop()
+            async with trio.open_nursery() as nursery:
+                if cancelled_too:
+                    nursery.start_soon(trio.sleep_forever)
+                await trio.lowlevel.checkpoint()
+                raise RuntimeError("a fault of a library")
+        await read_data(connection)
+
+    monkeypatch.setattr(Connection, "_read_data", failing)
+    with structlog.testing.capture_logs() as logs:
+        async with listening(make_services()) as address:
+            for _ in range(3):
+                assert await raw_exchange(address, HEALTH) == b""
+            async with httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}", trust_env=False) as client:
+                assert (await client.get("/healthz")).status_code == 200
+    assert [one["log_level"] for one in logs if one["event"] == "http_connection_failed"] == ["warning"]
