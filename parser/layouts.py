@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parser.prose import headings, is_prose, lines, scalar, without_headings
+from parser.prose import container, headings, is_prose, lines, scalar, without_headings
 from parser.vocabulary import (
     CONTENT_KEYS,
     HEADING_KEYS,
@@ -16,7 +16,6 @@ from parser.vocabulary import (
     LIST_KEYS,
     MACHINE_KEYS,
     PART_KEYS,
-    SOURCE_KEYS,
     TEXT_KEYS,
     type_word,
 )
@@ -59,27 +58,12 @@ def details(members: Mapping[str, Any]) -> list[str]:
 def detail(key: str, value: Any) -> tuple[str, bool]:
     """The text of a member, and whether it is one line that begins with the key."""
     if isinstance(value, dict | list):
-        items = _items(value)
-        if key not in SOURCE_KEYS and (key in PART_KEYS or key in LIST_KEYS or key in TEXT_KEYS):
-            return lines(items), False
-        text = "\n".join(f"- {line}" for item in items if (line := lines([item])))
-        return (f"{key}:\n{text}" if text else ""), False
+        return container(key, value), False
     text = scalar(value)
     if not text:
         return "", False
     of_text = isinstance(value, str) and is_prose(text)
     return (text, False) if key in TEXT_KEYS or of_text else (f"{key}: {text}", True)
-
-
-def _items(value: Mapping[str, Any] | Sequence[Any]) -> list[Any]:
-    """The items of a list; of an object, each member. A list of a key and a value is one line."""
-    if isinstance(value, Mapping):
-        return [{key: item} for key, item in value.items()]
-    return [": ".join(map(scalar, item)) if _is_row(item) else item for item in value]
-
-
-def _is_row(item: Any) -> bool:
-    return isinstance(item, list) and len(item) == 2 and not any(isinstance(cell, dict | list) for cell in item)
 
 
 def _listed(named: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from parser.vocabulary import (
     ITEM_KEYS,
     LIST_KEYS,
     MACHINE_KEYS,
+    PART_KEYS,
     REMARK_KEYS,
     SOURCE_KEYS,
     TEXT_KEYS,
@@ -99,15 +100,16 @@ def beside(members: Mapping[str, Any]) -> str:
         if key in MACHINE_KEYS:
             continue
         if key in TEXT_KEYS or key in REMARK_KEYS or (isinstance(value, str) and _PROSE.search(value)):
-            found.append(_known(key, value, of_text=False, depth=0))
+            found.append(_known(key, value, of_text=False, depth=0) or _with_prose(key, value))
     return "\n\n".join(filter(None, found))
 
 
 def prose(members: Mapping[str, Any], *, of_text: bool, depth: int = 0) -> list[str]:
     """The texts for the person among the members, in their order.
 
-    A string or a number under an unknown key counts too. Its key stands before it if it is not prose. `of_text`: the
-    object is a text block. Then objects and lists of objects under known keys count too.
+    A string or a number under an unknown key counts too. Its key stands before it if it is not prose. So does an object
+    or a list with prose in it. `of_text`: the object is a text block. Then all objects and lists under known keys
+    count.
     """
     made: list[str] = []
     named: list[str] = []
@@ -116,7 +118,7 @@ def prose(members: Mapping[str, Any], *, of_text: bool, depth: int = 0) -> list[
             continue
         if key not in TEXT_KEYS and (text := _unknown(key, value)):
             named.append(text)
-        elif text := _known(key, value, of_text=of_text, depth=depth):
+        elif text := _known(key, value, of_text=of_text, depth=depth) or _with_prose(key, value):
             made += _as_list(named)
             named.clear()
             made.append(text)
@@ -177,6 +179,40 @@ def _unknown(key: str, value: Any) -> str:
     else:
         text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
     return f"{key.strip()}: {text}" if key.strip() and text else text
+
+
+def _with_prose(key: str, value: Any) -> str:
+    """The text of an object or a list that has prose in it; empty for another one, which is machine data."""
+    return container(key, value) if isinstance(value, dict | list) and holds_prose(value) else ""
+
+
+def holds_prose(value: Any) -> bool:
+    """Whether a value is prose, or has prose in it that is not machine data."""
+    if isinstance(value, dict):
+        return any(holds_prose(item) for key, item in value.items() if key not in MACHINE_KEYS)
+    if isinstance(value, list):
+        return any(map(holds_prose, value))
+    return isinstance(value, str) and is_prose(value)
+
+
+def container(key: str, value: Mapping[str, Any] | Sequence[Any]) -> str:
+    """The items of a list or the members of an object as lines, below the key if that is not one that holds lines."""
+    items = _items(value)
+    if key not in SOURCE_KEYS and (key in PART_KEYS or key in LIST_KEYS or key in TEXT_KEYS):
+        return lines(items)
+    text = "\n".join(f"- {line}" for item in items if (line := lines([item])))
+    return f"{key}:\n{text}" if text else ""
+
+
+def _items(value: Mapping[str, Any] | Sequence[Any]) -> list[Any]:
+    """The items of a list; of an object, each member. A list of a key and a value is one line."""
+    if isinstance(value, Mapping):
+        return [{key: item} for key, item in value.items()]
+    return [": ".join(map(scalar, item)) if _is_row(item) else item for item in value]
+
+
+def _is_row(item: Any) -> bool:
+    return isinstance(item, list) and len(item) == 2 and not any(isinstance(cell, dict | list) for cell in item)
 
 
 # ---- lists ----------------------------------------------------------------------------------------------------------

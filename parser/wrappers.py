@@ -9,14 +9,13 @@ from typing import Any
 
 from parser.blocks import BlockType
 from parser.layouts import details, is_layout, laid_out
-from parser.prose import as_written, headings, is_prose, lines, prose, without_headings
+from parser.prose import as_written, headings, holds_prose, is_prose, lines, prose, without_headings
 from parser.repair import leaves, written_keys
 from parser.strings import unescaped
 from parser.vocabulary import (
     ANSWER_KEYS,
     CLEAR_ANSWER_KEYS,
     CONTENT_KEYS,
-    HEADING_KEYS,
     LIST_KEYS,
     MACHINE_KEYS,
     METADATA_KEYS,
@@ -97,6 +96,8 @@ def texts_above(value: Any) -> Iterator[str]:
                     yield from _own_texts(item)
                 elif isinstance(item, str) and item.strip():
                     yield item
+                elif isinstance(item, list) and holds_prose(item):
+                    yield lines(item)
 
 
 def ends_in_null(value: Any) -> bool:
@@ -170,8 +171,8 @@ def _wrapped(value: Mapping[str, Any], depth: int) -> list[str] | None:
     titles = headings(value)
     members = {
         key: item
-        for key, item in value.items()
-        if (key not in METADATA_KEYS or isinstance(item, dict | list)) and not (titles and key in HEADING_KEYS)
+        for key, item in without_headings(value).items()
+        if key not in METADATA_KEYS or isinstance(item, dict | list)
     }
     beside = members.keys() - _CONTAINERS
     if not members or depth > _DEEPEST or (beside and not _is_answer(value, beside)):

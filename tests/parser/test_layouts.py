@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from parser import TextDelta
+from parser.vocabulary import HEADING_KEYS, LIST_KEYS, MACHINE_KEYS, PART_KEYS, SOURCE_KEYS, TEXT_KEYS
+from tests.parser.feeds import parse
 from tests.parser.shown import TABLE_CELLS, seen
 
 HI = '{"type":"text","content":"Hi"}'
@@ -94,6 +101,28 @@ CASES: dict[str, tuple[str, list[Any] | None]] = {
     ),
     "keys and values in a list": ('{"type":"list","items":[{"key":"Due","value":"Friday"}]}', ["Due: Friday"]),
     "a number with its label": ('{"type":"stat","label":"Open tasks","value":5}', ["## Open tasks\n\n5"]),
+    # objects and lists next to a text
+    "a list of objects with prose": (
+        '{"type":"text","content":"Do this:","steps":[{"step":1,"do":"Boil the water."},{"step":2,"do":"Add salt."}]}',
+        ["Do this:", "steps:\n- step: 1, do: Boil the water.\n- step: 2, do: Add salt."],
+    ),
+    "an object with prose": (
+        '[{"type":"callout","text":"Look:","owner":{"name":"Ann","says":"I pay it."}},{"type":"text","content":"b"}]',
+        ["Look:", "owner:\n- Ann\n- says: I pay it.", "b"],
+    ),
+    "an object with prose before the text": (
+        '{"type":"text","facts":{"due":"on Friday","box":{"top":1}},"content":"Pay."}',
+        ["- due: on Friday\n- box: top: 1\n\nPay."],
+    ),
+    "objects without prose": ('{"type":"text","content":"a","box":{"top":3},"y":[1,[2]],"z":{"id":"a b c"}}', ["a"]),
+    "a list with prose next to blocks": (
+        '{"blocks":[["Read this first."],{"type":"text","content":"Hi"}],"rest":[{"say":"Then that one."}]}',
+        ["Read this first.", "Hi", "rest:\n- say: Then that one."],
+    ),
+    "headings of which one is no text": (
+        '{"header":[["a b"]],"title":"T","body":"c"}',
+        ['{"header":[["a b"]],"title":"T","body":"c"}'],
+    ),
     # an answer with other members
     "sources": (
         '{"answer":"You have two.","sources":["Note A","Note B"]}',
@@ -133,3 +162,38 @@ CASES: dict[str, tuple[str, list[Any] | None]] = {
 def test_case(name: str) -> None:
     source, expected = CASES[name]
     assert seen(source) == ([source] if expected is None else expected)
+
+
+KEYS = sorted(
+    {*TEXT_KEYS, *SOURCE_KEYS, *PART_KEYS, *HEADING_KEYS, *LIST_KEYS, "amount", "steps", "name"} - MACHINE_KEYS
+)
+TYPES = ("text", "card", "key_value", "list", "callout", "stat", "section", "paragraph", "info", "foreign")
+
+
+def values(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    members = st.dictionaries(st.sampled_from(KEYS), inner, min_size=1, max_size=3)
+    typed = st.tuples(st.sampled_from(TYPES), members).map(lambda made: {"type": made[0], **made[1]})
+    return st.lists(inner, min_size=1, max_size=3) | members | typed
+
+
+LEAVES = st.integers(1, 10**6).map("It says {}.".format) | st.integers(1, 10**6)
+OBJECTS = st.recursive(LEAVES, values, max_leaves=12).filter(lambda value: isinstance(value, dict))
+
+
+def prose_in(value: Any) -> Iterator[str]:
+    """The sentences in a value, without the names of types."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from prose_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from prose_in(item)
+    elif isinstance(value, str) and value.startswith("It says"):
+        yield value
+
+
+@given(OBJECTS, OBJECTS, st.sampled_from(["%s", "[%s,%s]", '{"blocks":[%s,%s]}', '{"answer":"It says 0.","x":%s}']))
+def test_no_prose_in_an_object_is_lost(first: Any, second: Any, form: str) -> None:
+    source = form.replace("%s", json.dumps(first), 1).replace("%s", json.dumps(second))
+    shown = "".join(event.text for event in parse(source) if isinstance(event, TextDelta))
+    assert [text for text in prose_in(json.loads(source)) if text not in shown] == []
