@@ -11,7 +11,6 @@ from uuid import UUID
 import structlog
 import trio
 
-from memory import NoSuchUser
 from memory.delivery import ClientRecord, DeviceRecord, DeviceRecords
 from person import resolve_locale
 from server.answers import AnswerPipeline
@@ -62,12 +61,12 @@ class SessionHost:
         self.limits = limits
         self.frames = ClientFrames(pipeline, registry, changes, self._changed, self._is_open)
         self._registry = registry
-        self._store = store
         self._answer_keep_s = answer_keep_s
         self._changes = changes
         self._devices = devices
         self._in_memory = AnswersInMemory(answer_keep_s, self._dropped)
-        self._kept: KeptAnswers = self._in_memory if store is None else LayeredAnswers(self._in_memory, store)
+        self._store = None if store is None else LayeredAnswers(self._in_memory, store)
+        self._kept: KeptAnswers = self._store or self._in_memory
         self._running: dict[tuple[UUID, UUID], RunningRequest] = {}
         self._mirrors = MirroredRequests(
             others or NoOtherProcesses(), self._kept, limits.log_bytes, self._start, self._in_memory.keep
@@ -384,13 +383,7 @@ class SessionHost:
                 with trio.move_on_after(delay_s):
                     await self._stopping.wait()  # then it tries again soon, because the server waits for it
                     await trio.sleep(_FIRST_DELAY_S)
-                # The copy in memory may have got a change that became known late.
-                latest = await self._in_memory.find(kept.user_id, kept.result.request_id)
-                try:
-                    if await self._store.keep(latest or kept):
-                        return
-                except NoSuchUser:
-                    self._in_memory.drop(kept.user_id, kept.result.request_id)
+                if await self._store.keep_again(kept):
                     return
                 delay_s = min(2 * delay_s, _LAST_DELAY_S)
 

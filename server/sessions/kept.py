@@ -183,8 +183,14 @@ class LayeredAnswers:
     async def keep(self, answer: KeptAnswer) -> bool:
         """See `KeptAnswers`."""
         await self._in_memory.keep(answer)
+        return await self.keep_again(answer)
+
+    async def keep_again(self, answer: KeptAnswer) -> bool:
+        """Try again to keep an answer that is in memory already. Returns False if it must be tried again."""
+        # The copy in memory may have got a change that became known late.
+        latest = await self._in_memory.find(answer.user_id, answer.result.request_id)
         try:
-            return await self._store.keep(answer)
+            return await self._store.keep(latest or answer)
         except NoSuchUser:
             # The account was deleted while the request ran: nothing of it stays here.
             self._in_memory.drop(answer.user_id, answer.result.request_id)
