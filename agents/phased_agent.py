@@ -33,6 +33,8 @@ from streaming.chat import ChatRequest, FinishReason, Message, ToolCall, ToolSpe
 
 _MOST_ACTS: Final = 4
 _CUT_ACTS: Final = 1
+# A small model that repeats itself in a text would write to its limit, twice: 200 seconds at eight tokens per second.
+_STEP_TOKENS: Final = 768
 log = structlog.get_logger(__name__)
 
 
@@ -263,7 +265,7 @@ class SchemaAgent(PhasedAgent):
         number = turn.tool_use.rounds
         request = ChatRequest(
             tuple(messages),
-            max_tokens=self._limits.answer_tokens,
+            max_tokens=min(self._limits.answer_tokens or _STEP_TOKENS, _STEP_TOKENS),
             temperature=0.0,
             response_schema=step_schema(turn.mode, "first" if number == 0 else "later"),
             response_schema_name="step",

@@ -121,7 +121,7 @@ class _Trials:
             httpx.AsyncClient(base_url=running.rest_url, timeout=_DEADLINE_S) as rest,
         ):
             task_status.started()
-            self.model = running.model
+            self.model = running.model.partition(";")[0]
             runner = TrialRunner(running.ws_url, rest, models, deadline_s=_DEADLINE_S)
             while queue:
                 async with self.places:

@@ -16,8 +16,8 @@ _CUT = "... [cut]"
 def render_result(result: Any, max_chars: int, calendar: Calendar = UTC_CALENDAR, *, changes: bool = True) -> str:
     """`result`, a tool's data or its `ToolError`, as at most about `max_chars` characters.
 
-    A list is a table, `{"columns": [...], "rows": [[...], ...]}`, which has the name of each field once. A list that is
-    too long loses whole items at its end, and a `note` says how many are shown. In other data the long strings are cut.
+    A list is a table, `{"count": n, "columns": [...], "rows": [[...], ...]}`, which has the name of each field once. A
+    list that is too long loses whole items at its end, and a `note` says how many are shown. In other data the long strings are cut.
     The text is valid JSON unless a single item has more fields than fit. `changes`: the tool changes items, so an error
     says whether the change may have been made.
     """
@@ -44,7 +44,9 @@ def _render_items(items: list[Any], max_chars: int, calendar: Calendar, *, more:
             break
         shown.append(text)
         left -= len(text) + 1
-    fields = [f'"columns":{_dump(columns)},"rows":[{",".join(shown)}]' if items else '"items":[]']
+    # Small models cannot count the rows.
+    counted = f'"count":{len(items)},' if len(items) > 1 and not more else ""
+    fields = [f'{counted}"columns":{_dump(columns)},"rows":[{",".join(shown)}]' if items else '"items":[]']
     if more:
         fields.append('"truncated":true' + ("" if total is None else f',"total":{total}'))
     if len(shown) < len(items):

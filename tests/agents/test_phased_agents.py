@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -192,6 +193,13 @@ async def test_a_model_that_writes_only_white_space_is_not_read_to_its_limit() -
     assert names(server.requests) == ["step", "blocks"]
     assert turn.finish == "length"
     assert turn.usage.output_tokens > 0
+
+
+@pytest.mark.parametrize(("limit", "sent"), [(None, 768), (4096, 768), (100, 100)])
+async def test_a_step_is_bounded_for_models_that_repeat_themselves(limit: int | None, sent: int) -> None:
+    limits = replace(ASKS, answer_tokens=limit)
+    seen = await ask("schema", server_habits.llama_cpp, ("list_tasks", {}), ("answer", {}), "One.", limits=limits)
+    assert [request.body.get("max_tokens") for request in seen.requests] == [sent, sent, limit]
 
 
 async def test_at_most_four_rounds() -> None:

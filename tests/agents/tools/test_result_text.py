@@ -46,6 +46,7 @@ def test_a_long_list_loses_whole_items_and_says_so() -> None:
     rendered = json.loads(render_result({"items": items}, 1000))
     assert 5 < len(rendered["rows"]) < 15
     assert rendered["columns"] == ["id", "title"]
+    assert rendered["count"] == 100
     assert rendered["rows"] == [list(item.values()) for item in items[: len(rendered["rows"])]]
     assert rendered["note"].startswith(f"{len(rendered['rows'])} of 100 items")
 
@@ -53,7 +54,7 @@ def test_a_long_list_loses_whole_items_and_says_so() -> None:
 def test_fields_that_no_item_has_are_left_out_and_missing_ones_are_null() -> None:
     items = [{"id": "t1", "status": "todo", "points": None}, {"id": "t2", "priority": "high"}]
     assert render_result({"items": items}, 1000) == (
-        '{"columns":["id","status","priority"],"rows":[["t1","todo",null],["t2",null,"high"]]}'
+        '{"count":2,"columns":["id","status","priority"],"rows":[["t1","todo",null],["t2",null,"high"]]}'
     )
 
 
