@@ -17,9 +17,9 @@ def render_result(result: Any, max_chars: int, calendar: Calendar = UTC_CALENDAR
     """`result`, a tool's data or its `ToolError`, as at most about `max_chars` characters.
 
     A list is a table, `{"count": n, "columns": [...], "rows": [[...], ...]}`, which has the name of each field once. A
-    list that is too long loses whole items at its end, and a `note` says how many are shown. In other data the long strings are cut.
-    The text is valid JSON unless a single item has more fields than fit. `changes`: the tool changes items, so an error
-    says whether the change may have been made.
+    list that is too long loses whole items at its end, and a `note` says how many are shown. In other data the long
+    strings are cut. The text is valid JSON unless a single item has more fields than fit. `changes`: the tool changes
+    items, so an error says whether the change may have been made.
     """
     if isinstance(result, ToolError):
         message = _shorten(result.told(changes=changes), max_chars)
