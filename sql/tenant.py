@@ -28,6 +28,8 @@ from sql.statements import Statements
 
 SERVER_ROLE: Final = "tessera_server"
 WORKER_ROLE: Final = "tessera_worker"
+_AS_SERVER: Final = b"SET LOCAL ROLE tessera_server"
+_AS_WORKER: Final = b"SET LOCAL ROLE tessera_worker"
 _BEGIN: Final = "BEGIN"
 _READ_ONLY: Final = "BEGIN READ ONLY"
 _SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -91,7 +93,7 @@ async def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AsyncI
     at its end may be committed or not, so its writes must be idempotent.
     """
     begin: LiteralString = _SNAPSHOT if snapshot else _BEGIN
-    async with _transaction(pool, SERVER_ROLE, _setting(user_id), begin, owner=user_id) as connection:
+    async with _transaction(pool, _AS_SERVER, _setting(user_id), begin, owner=user_id) as connection:
         yield connection
 
 
@@ -102,10 +104,14 @@ async def scoped_in_turn(pool: Pool) -> AsyncIterator[Callable[[UUID], Awaitable
     From then on until the next turn it sees only the rows of that user. It is like that of `scoped`, and read-only, so
     no user waits for the locks of another.
     """
-    async with _transaction(pool, SERVER_ROLE, None, _READ_ONLY) as connection:
+    async with _transaction(pool, _AS_SERVER, None, _READ_ONLY) as connection:
+        shown: UUID | None = None
 
         async def turn(user_id: UUID) -> Connection:
-            await connection.execute(_setting(user_id), prepare=False)
+            nonlocal shown
+            if user_id != shown:
+                await connection.execute(_setting(user_id), prepare=False)
+                shown = user_id
             return connection
 
         yield turn
@@ -115,21 +121,21 @@ async def scoped_in_turn(pool: Pool) -> AsyncIterator[Callable[[UUID], Awaitable
 async def scoped_to_email(pool: Pool, email: str) -> AsyncIterator[Connection]:
     """Like `scoped`, but sees only the account with this e-mail address, and may only read it: for logging in."""
     setting = SQL("SET LOCAL app.email = {}").format(Literal(email))
-    async with _transaction(pool, SERVER_ROLE, setting) as connection:
+    async with _transaction(pool, _AS_SERVER, setting) as connection:
         yield connection
 
 
 @asynccontextmanager
 async def listing(pool: Pool) -> AsyncIterator[Connection]:
     """Like `scoped`, but may only list ids: of users, and of queued work. For the worker role."""
-    async with _transaction(pool, WORKER_ROLE, None) as connection:
+    async with _transaction(pool, _AS_WORKER, None) as connection:
         yield connection
 
 
 @asynccontextmanager
 async def without_user(pool: Pool) -> AsyncIterator[Connection]:
     """Like `scoped`, but sees no user's rows: for tables without rows of users."""
-    async with _transaction(pool, SERVER_ROLE, None) as connection:
+    async with _transaction(pool, _AS_SERVER, None) as connection:
         yield connection
 
 
@@ -142,17 +148,23 @@ async def database_time(connection: Connection, statements: Statements) -> datet
     return now
 
 
-def _setting(user_id: UUID) -> Composed:
-    return SQL("SET LOCAL app.user_id = {}").format(Literal(str(user_id)))
+def _setting(user_id: UUID) -> bytes:
+    # A UUID has only hexadecimal digits and hyphens. psycopg's `Literal` would take as long as the user's statement.
+    return b"SET LOCAL app.user_id = '%b'" % str(UUID(int=user_id.int)).encode()
 
 
 @asynccontextmanager
 async def _transaction(
-    pool: Pool, role: str, setting: Composed | None, begin: LiteralString = _BEGIN, *, owner: UUID | None = None
+    pool: Pool,
+    role: bytes,
+    setting: Composed | bytes | None,
+    begin: LiteralString = _BEGIN,
+    *,
+    owner: UUID | None = None,
 ) -> AsyncIterator[Connection]:
     async with pool.connection(owner=owner) as connection, connection.pipeline():
         await connection.execute(begin)
-        await connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(role)), prepare=False)
+        await connection.execute(role, prepare=False)
         if setting is not None:
             await connection.execute(setting, prepare=False)
         yield connection

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +12,8 @@ import trio
 
 from memory.delivery.answers import KeptRequest
 from memory.vault import NoSuchUser, Vault
-from sql.driver import Connection, Cursor, DatabaseUnavailable, UnknownReference
+from sql.batches import Batches
+from sql.driver import Connection, Cursor, UnknownReference
 from sql.tenant import scoped, scoped_in_turn
 
 logger = logging.getLogger(__name__)
@@ -26,9 +25,6 @@ _MAX_REQUESTS: Final = 200
 _MAX_STALE: Final = 10_000
 _WRITE_S: Final = 5.0
 _READ_S: Final = 6.0
-_READERS: Final = 2
-_MAX_TOGETHER: Final = 16
-"""Reads in one transaction. More would make the first of them wait for the last."""
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -66,9 +62,7 @@ class DeviceRecord:
 class _Reading:
     user_id: UUID
     device_id: UUID
-    done: trio.Event = field(default_factory=trio.Event)
     rows: Rows = ()
-    error: Exception | None = None
 
 
 class DeviceRecords:
@@ -83,9 +77,7 @@ class DeviceRecords:
         self._vault = vault
         self._most = most
         self._keep_s = keep_s
-        self._readings: deque[_Reading] = deque()
-        self._readers_wait = trio.lowlevel.ParkingLot()
-        self._runs = False
+        self._readings = Batches(self._read_together, "read the device", within_s=_READ_S)
         # Updates that `run` has not written yet. A lost one is repeated when the device connects again.
         self._stale: dict[tuple[UUID, UUID], ClientRecord] = {}
         self._writer_wakes = trio.Event()
@@ -112,14 +104,9 @@ class DeviceRecords:
 
     async def run(self) -> None:
         """Read what connecting devices need, and write records that are not up to date, until cancelled."""
-        self._runs = True
-        try:
-            async with trio.open_nursery() as nursery:
-                for _ in range(_READERS):
-                    nursery.start_soon(self._run_reader)
-                nursery.start_soon(self._run_writer)
-        finally:
-            self._runs = False
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._readings.run)
+            nursery.start_soon(self._run_writer)
 
     async def drain(self, within_s: float) -> None:
         """Write what is not written yet, for at most `within_s` seconds. Call it when no device can connect."""
@@ -130,50 +117,14 @@ class DeviceRecords:
 
     async def _read(self, user_id: UUID, device_id: UUID) -> Rows:
         reading = _Reading(user_id, device_id)
-        if not self._runs:
-            await self._read_together([reading])
-        else:
-            self._readings.append(reading)
-            self._readers_wait.unpark()
-            try:
-                await reading.done.wait()
-            finally:
-                # A device that was cancelled needs no rows.
-                with suppress(ValueError):
-                    self._readings.remove(reading)
-        if reading.error is not None:
-            raise reading.error
+        await self._readings.add(reading)
         return reading.rows
 
-    async def _run_reader(self) -> None:
-        while True:
-            while not self._readings:
-                await self._readers_wait.park()
-            count = min(len(self._readings), _MAX_TOGETHER)
-            together = [self._readings.popleft() for _ in range(count)]
-            try:
-                await self._read_together(together)
-            finally:
-                for reading in together:
-                    if not reading.rows and reading.error is None:
-                        reading.error = trio.BrokenResourceError("the server stops")
-                    reading.done.set()
-
     async def _read_together(self, together: Sequence[_Reading]) -> None:
-        """Set the rows of each, or its error. Raises nothing but `Cancelled`."""
-        try:
-            with trio.fail_after(_READ_S):
-                async with scoped_in_turn(self._vault.pool) as turn:
-                    cursors = [await self._queue(await turn(reading.user_id), reading) for reading in together]
-                for reading, cursor in zip(together, cursors, strict=True):
-                    reading.rows = await cursor.fetchall()
-        except trio.TooSlowError:
-            for reading in together:
-                reading.error = DatabaseUnavailable(f"the database did not read the device within {_READ_S:g} s")
-        # A boundary: each of the devices gets the error.
-        except Exception as error:  # noqa: BLE001
-            for reading in together:
-                reading.error = error
+        async with scoped_in_turn(self._vault.pool) as turn:
+            cursors = [await self._queue(await turn(reading.user_id), reading) for reading in together]
+        for reading, cursor in zip(together, cursors, strict=True):
+            reading.rows = await cursor.fetchall()
 
     async def _queue(self, connection: Connection, reading: _Reading) -> Cursor:
         values = {

@@ -6,23 +6,19 @@ ended, and whether the device is not revoked. Checks that come at the same time 
 
 from __future__ import annotations
 
-from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 import jwt
-import trio
 
 from server.accounts.credentials import OWN_ISSUER, AuthenticatedUser, TokenInvalid, Tokens
-from sql.driver import DatabaseUnavailable
+from sql.batches import Batches
 from sql.pool import Pool
 from sql.statements import Statements
 from sql.tenant import scoped, scoped_in_turn
 
-_MAX_TOGETHER: Final = 16
-_READERS: Final = 2
 _WITHIN_S: Final = 6.0
 _MAX_TOKEN_CHARS: Final = 16_384
 
@@ -55,9 +51,7 @@ class ExternalUsers(Protocol):
 class _Check:
     user: AuthenticatedUser
     device_id: UUID | None
-    done: trio.Event = field(default_factory=trio.Event)
     row: tuple[Any, ...] | None = None
-    error: Exception | None = None
 
 
 class Access:
@@ -71,12 +65,10 @@ class Access:
         self._pool = pool
         self._statements = statements
         self._external = external
-        self._waiting: deque[_Check] = deque()
-        self._readers_wait = trio.lowlevel.ParkingLot()
-        self._runs = False
+        self._checks = Batches(self._check_together, "check an access token", within_s=_WITHIN_S)
 
     def __repr__(self) -> str:
-        return f"<Access, {len(self._waiting)} checks waiting>"
+        return f"<Access, {len(self._checks)} checks waiting>"
 
     async def authenticate(self, token: str, device_id: UUID | None = None) -> AuthenticatedUser:
         """See `Authenticator`. Also raises `AccessEnded` and the database's errors.
@@ -98,13 +90,7 @@ class Access:
 
     async def run(self) -> None:
         """Check until cancelled."""
-        self._runs = True
-        try:
-            async with trio.open_nursery() as nursery:
-                for _ in range(_READERS):
-                    nursery.start_soon(self._run_reader)
-        finally:
-            self._runs = False
+        await self._checks.run()
 
     def _is_external(self, token: str) -> bool:
         """Whether the token names another issuer. Nothing is verified yet."""
@@ -118,55 +104,19 @@ class Access:
 
     async def _check(self, user: AuthenticatedUser, device_id: UUID | None) -> tuple[Any, ...]:
         check = _Check(user, device_id)
-        if self._runs:
-            self._waiting.append(check)
-            self._readers_wait.unpark()
-            try:
-                await check.done.wait()
-            finally:
-                # A caller that was cancelled needs no check.
-                with suppress(ValueError):
-                    self._waiting.remove(check)
-        else:
-            await self._check_together([check])
-        if check.error is not None:
-            raise check.error
+        await self._checks.add(check)
         if check.row is None:
             raise AccessEnded
         return check.row
 
-    async def _run_reader(self) -> None:
-        while True:
-            while not self._waiting:
-                await self._readers_wait.park()
-            together = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_TOGETHER))]
-            try:
-                await self._check_together(together)
-            finally:
-                for check in together:
-                    if check.row is None and check.error is None:
-                        check.error = trio.BrokenResourceError("the server stops")
-                    check.done.set()
-
-    async def _check_together(self, together: list[_Check]) -> None:
-        """Set the row of each check, or its error. Raises nothing but `Cancelled`."""
-        try:
-            with trio.fail_after(_WITHIN_S):
-                async with scoped_in_turn(self._pool) as turn:
-                    cursors = []
-                    for check in together:
-                        connection = await turn(check.user.user_id)
-                        values = _values(check)
-                        cursors.append(await connection.execute(self._statements["access_check"], values))
-                for check, cursor in zip(together, cursors, strict=True):
-                    check.row = await cursor.fetchone()
-        except trio.TooSlowError:
+    async def _check_together(self, together: Sequence[_Check]) -> None:
+        async with scoped_in_turn(self._pool) as turn:
+            cursors = []
             for check in together:
-                check.error = DatabaseUnavailable(f"the database did not check the access within {_WITHIN_S:g} s")
-        # A boundary: each of the callers gets the error.
-        except Exception as error:  # noqa: BLE001
-            for check in together:
-                check.error = error
+                connection = await turn(check.user.user_id)
+                cursors.append(await connection.execute(self._statements["access_check"], _values(check)))
+        for check, cursor in zip(together, cursors, strict=True):
+            check.row = await cursor.fetchone()
 
     async def _admit(self, user: AuthenticatedUser, device_id: UUID, *, returning: bool) -> None:
         """Record that the login belongs to the device, and that a revoked device has logged in again."""

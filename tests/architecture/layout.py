@@ -159,6 +159,7 @@ PACKAGES: Mapping[str, Arrows] = {
         "pooled": {"driver"},
         "row_ids": set(),
         "statements": set(),
+        "batches": {"driver"},
         "sweeps": {"pool", "tenant"},
         "pooler": {"driver"},
         "tenant": {"driver", "pool", "pooler", "statements"},

@@ -211,10 +211,10 @@ async def test_a_database_that_hangs_fails_the_handshake_in_time(
 ) -> None:
     memories = Memories(pool)
     devices, ann = DeviceRecords(memories.vault), await memories.person()
-    monkeypatch.setattr("memory.delivery.devices._READ_S", 0.3)
+    monkeypatch.setattr(devices._readings, "_within_s", 0.3)
     with psycopg.connect(database) as owner:
         owner.execute("LOCK TABLE devices")
         with pytest.raises(psycopg.OperationalError, match=r"did not read the device within 0\.3 s"):
             await devices.connect(ann, PHONE, CLIENT)
-    monkeypatch.setattr("memory.delivery.devices._READ_S", 60)
+    monkeypatch.setattr(devices._readings, "_within_s", 60)
     assert (await devices.connect(ann, PHONE, CLIENT)).is_new

@@ -141,6 +141,38 @@ def test_a_token_names_its_user_until_it_expires() -> None:
         tokens.verify(token)
 
 
+def test_a_verified_token_is_known_by_its_digest_and_its_times_are_checked_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, decoded = 1_800_000_000.0, 0
+    decode = jwt.decode
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal decoded
+        decoded += 1
+        return decode(*args, **kwargs)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    monkeypatch.setattr("server.accounts.credentials._MAX_VERIFIED", 3)
+    tokens = Tokens([KEY], lifetime_s=60, clock=lambda: now)
+    user_id = uuid4()
+    token, _ = tokens.issue(user_id)
+    assert tokens.verify(token) == tokens.verify(token)
+    assert decoded == 1
+    assert token not in repr(vars(tokens))
+    now -= 60
+    with pytest.raises(TokenInvalid):  # it is not issued yet, by the clock that was set back
+        tokens.verify(token)
+    now += 120
+    for _ in range(2):
+        with pytest.raises(TokenExpired):
+            tokens.verify(token)
+    assert decoded == 2  # an expired token is forgotten
+    for _ in range(5):
+        tokens.verify(tokens.issue(user_id)[0])
+    assert len(tokens._verified) == 3
+
+
 def test_two_tokens_are_never_the_same() -> None:
     tokens = Tokens([KEY], clock=Clock())
     assert tokens.issue(USER)[0] != tokens.issue(USER)[0]
