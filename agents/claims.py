@@ -1,6 +1,6 @@
 """What an answer says about changes of the person's items: that one was made, that none was made, or a question.
 
-Pure, for English, German, French and Spanish.
+Pure, for the languages of `person/catalogues`: English, German, French, Spanish, Japanese and Arabic.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ _IF: Final = re.compile(
     r"fri|satur|sun)day|last (?:week|month|year)|wenn|falls|soll|kann|gestern|si|dois|peux|hier|cuando|puedo|ayer)\b",
     _I,
 )
-_ADVERBS: Final = r"(?:[ ,]+(?:just|now|also|successfully|already|gone ahead and|jetzt|nun|bereits|bien|ya|déjà))*"
+_ADVERBS: Final = (
+    r"(?:[ ,]+(?:just|now|also|successfully|already|gone ahead and|went ahead and|jetzt|nun|bereits|bien|ya|déjà))*"
+)
 _DID: Final = r"(?:eliminé|borré|añadí|agregué|creé|modifiqué|actualicé|moví|completé|marqué|guardé)"
 _AGENT: Final = re.compile(
     rf"(?:\b(?:i|we)(?:['’]ve| have)?{_ADVERBS} {_DONE}\b"
@@ -77,12 +79,28 @@ _ALONE: Final = re.compile(
     r"updated|erledigt|gelöscht|fertig|c['’]est fait|fait|supprimée?|hecho|listo|eliminad[oa]|borrad[oa])\W*$",
     _I,
 )
+# Japanese and Arabic, without word boundaries between a particle and its noun.
+_ACTIVE_ELSEWHERE: Final = re.compile(
+    r"(?:(?:を|は)?(?:削除|消去|追加|作成|登録|変更|更新|修正|移動|延期|アーカイブ|保存)|完了(?:済み)?に|を完了)(?:いた)?し(?:ておき)?ました|"
+    r"(?:حذفت|أزلت|أضفت|أنشأت|حدّ?ثت|عدّ?لت|غيّ?رت|نقلت|أكملت|أنهيت|أجّ?لت|أرشفت|قمت ب)"
+)
+_PASSIVE_ELSEWHERE: Final = re.compile(
+    r"(?:削除|消去|追加|作成|登録|変更|更新|修正|移動|延期|保存)されました|が?完了しました|"
+    r"تمت? (?:حذف|إزالة|إضافة|إنشاء|تحديث|تعديل|تغيير|نقل|إكمال|إنهاء|تأجيل|أرشفة|وضع)"
+)
+_ITEM_ELSEWHERE: Final = re.compile(
+    r"タスク|メモ|ノート|プロジェクト|リマインダー|チェックポイント|マイルストーン|مهم[ةت]|المهام|ملاحظ[ةا]|مشروع|المشاريع|تذكير"
+)
+_NOT_ELSEWHERE: Final = re.compile(
+    r"先週|先月|昨日|以前|グラフ|リスト|一覧|要約|下書き|タイムライン|チャート|表を|詩|メール|"
+    r"\b(?:لم|لا|لن|ليس|تعذر|يتعذر|أمس|إذا|قائمة|جدول|مخطط|ملخص|رسم)\b"
+)
 # Every claim has one of these words. Most sentences have none, and one search is faster than all of the others.
 _CLAIM: Final = re.compile(rf"\b(?:{_DONE}|{_DID}|gone|done|fertig|fait|hecho|listo)\b")
 _ALL: Final = re.compile(
     r"\b(?:both|all|everything|every|beide|alle|alles|tous|toutes|les deux|todas?|todos?|ambas|ambos)\b", _I
 )
-_SENTENCE: Final = re.compile(r"[^.!?？؟\n]+[.!?？؟]*")
+_SENTENCE: Final = re.compile(r"[^.!?。！？؟\n]+[.!?。！？؟]*")
 _UNICODE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _POLITE: Final = re.compile(
     r"\b(?:anything|something) else|\belse (?:can|could|should|may)\b|\bhelp (?:you )?(?:with|further)|\bmore help\b|"
@@ -114,7 +132,7 @@ def refuses(answer: str) -> bool:
 
 def asks_back(answer: str) -> bool:
     """Whether an answer asks the person something, and claims no change. A polite offer of help does not count."""
-    asked = [sentence for sentence in sentences(answer) if sentence.endswith(("?", "？", "؟"))]
+    asked = [sentence for sentence in sentences(answer) if sentence.endswith(("?", "？", "؟", "か。"))]
     return not claims_change(answer, asked=True) and any(not _POLITE.search(question) for question in asked)
 
 
@@ -124,7 +142,9 @@ def claims_all(answer: str) -> bool:
 
 
 def _claims(sentence: str, titles: Collection[str], *, asked: bool, read: bool) -> bool:
-    question = sentence.endswith(("?", "？", "؟"))
+    question = sentence.endswith(("?", "？", "؟", "か。"))
+    if not sentence.isascii() and _claims_elsewhere(sentence, titles, asked=asked, read=read):
+        return not question
     if _CLAIM.search(sentence.lower()) is None or _NEGATED.search(sentence):
         return False
     named = _NOUN.search(sentence) is not None or any(
@@ -150,6 +170,14 @@ def _claims(sentence: str, titles: Collection[str], *, asked: bool, read: bool) 
     if _ITEM_DONE.search(sentence) and (not read or not re.search(r"\b(?:is|are)\b", sentence)):
         return True
     return not read and (named or asked) and _PASSIVE.search(sentence) is not None
+
+
+def _claims_elsewhere(sentence: str, titles: Collection[str], *, asked: bool, read: bool) -> bool:
+    """Whether a sentence in Japanese or Arabic claims a change, questions included."""
+    claims = _ACTIVE_ELSEWHERE.search(sentence) or (not read and _PASSIVE_ELSEWHERE.search(sentence))
+    if not claims or _NOT_ELSEWHERE.search(sentence):
+        return False
+    return asked or _ITEM_ELSEWHERE.search(sentence) is not None or any(len(t) > 1 and t in sentence for t in titles)
 
 
 def _is_work(sentence: str) -> bool:

@@ -196,7 +196,7 @@ def _wrapped(value: Mapping[str, Any], depth: int) -> list[str] | None:
 
 
 def _is_answer(value: Mapping[str, Any], beside: AbstractSet[str]) -> bool:
-    """Whether an object whose other members are `beside` is an answer, of which a person reads all members."""
+    """Whether an object is an answer, of which a person reads all members: `beside` are those without its text."""
     if any(_is_prose(value.get(key)) for key in CLEAR_ANSWER_KEYS):
         return True
     return any(_is_prose(value.get(key)) for key in ANSWER_KEYS) and beside <= SOURCE_KEYS | MACHINE_KEYS

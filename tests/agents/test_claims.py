@@ -49,6 +49,17 @@ CLAIMS = [
     ("C'est fait.", True, False),
     ("I've created the task. Anything else?", False, False),
     ("Walk has been removed.", False, False),
+    ("I went ahead and removed it for you.", False, False),
+    ("タスクを削除しました。", False, False),
+    ("タスクを削除しました。", False, True),
+    ("「Walk」を完了にしました。", False, True),
+    ("タスクが削除されました。", False, False),
+    ("削除しました。", True, False),
+    ("かしこまりました。メモを更新いたしました！", False, False),
+    ("تم حذف المهمة.", False, False),
+    ("لقد حذفت المهمة.", False, True),
+    ("قمت بإضافة الملاحظة.", False, False),
+    ("تم الحذف؟ نعم، تمت إضافة المهمة.", True, False),
 ]
 NO_CLAIMS = [
     ("I've created a poem for you: Roses are red.", False, False),
@@ -58,6 +69,15 @@ NO_CLAIMS = [
     ("The meeting room booking window is now completed.", False, False),
     ("I can't do that: there is no such task.", True, False),
     ("Set debug to true. Done.", False, False),
+    ("タスクは二つあります。", True, False),
+    ("タスクを削除しましたか。", True, False),
+    ("タスクが完了しました。", False, True),
+    ("昨日タスクを削除しました。", False, True),
+    ("タスクの一覧を作成しました。", False, False),
+    ("タスクを削除できませんでした。", True, False),
+    ("لم تم حذف المهمة.", True, False),
+    ("لديك مهمتان.", True, False),
+    ("هل تم حذف المهمة؟", True, False),
     ("Which task do you mean?", True, False),
     ("Shall I delete both?", True, False),
     ("I have not changed anything.", False, False),
@@ -124,6 +144,7 @@ def test_a_refusal(answer: str) -> None:
 def test_a_question_is_no_polite_offer() -> None:
     assert asks_back("Which task do you mean?")
     assert asks_back("Both match. Which one? Tell me.")
+    assert asks_back("どのタスクですか。")
     assert not asks_back("It is late. Is there something else?")
     assert not asks_back("I have deleted the task. Which one is next?")
 

@@ -119,7 +119,7 @@ CASES: dict[str, tuple[str, list[Any] | None]] = {
         '{"blocks":[["Read this first."],{"type":"text","content":"Hi"}],"rest":[{"say":"Then that one."}]}',
         ["Read this first.", "Hi", "rest:\n- say: Then that one."],
     ),
-    "headings of which one is no text": (
+    "a heading that is a list": (
         '{"header":[["a b"]],"title":"T","body":"c"}',
         ['{"header":[["a b"]],"title":"T","body":"c"}'],
     ),

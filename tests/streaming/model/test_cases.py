@@ -255,3 +255,11 @@ def test_a_recording_that_is_cut_is_complete_after_its_finish_reason_and_cut_bef
                 assert finished, (row["file"], at)
             cuts += 1
     assert cuts > 50
+
+
+def test_every_shared_stream_has_its_value() -> None:
+    folder: Path = recordings.path("").parent.parent / "cases" / "streams"
+    if not folder.is_dir():
+        pytest.skip("the shared cases are not here")
+    tested = Path(__file__).read_text("utf-8")
+    assert [path.name for path in sorted(folder.iterdir()) if f'"{path.name}"' not in tested] == []
