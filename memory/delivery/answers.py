@@ -6,6 +6,7 @@ change the row, so a server that was frozen can't overwrite what others conclude
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -39,7 +40,8 @@ class KeptRequest:
     """A request that is known. `digest` identifies the question; `result` is JSON data.
 
     `digest` is None if the user's key was not available at the admission, or memory was erased since. `result` is also
-    None while the request runs, and if its server was lost. A result that was `too_large` has no blocks.
+    None while the request runs, and if its server was lost. A result that was `too_large` has no blocks. `version`
+    differs for each stored result.
     """
 
     request_id: UUID
@@ -51,6 +53,7 @@ class KeptRequest:
     digest: str | None = None
     result: Mapping[str, Any] | None = None
     too_large: bool = False
+    version: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +126,6 @@ class KeptAnswers:
         longer counts as running, because its server was treated as gone or the account was removed. The result is not
         kept either if memory was erased while the request ran.
         """
-        too_large = False
-
-        def body(key: UserKey) -> bytes:
-            nonlocal too_large
-            sealed = key.cipher.seal(request_purpose(request_id), {"digest": digest, "result": result})
-            too_large = len(sealed) > MAX_RESULT_BYTES
-            if too_large:
-                values["state"] = "failed"  # not "completed" without its blocks
-                rest = {**result, "blocks": []}
-                return key.cipher.seal(
-                    request_purpose(request_id), {"digest": digest, "result": rest, "too_large": True}
-                )
-            return sealed
-
         values = {
             "user_id": user_id,
             "request_id": request_id,
@@ -145,7 +134,39 @@ class KeptAnswers:
             "changed": changed,
             "ttl_s": ttl_s,
         }
-        if await self._write("request_end", values, body) is None:
+        return await self._keep("request_end", values, digest, result)
+
+    async def amend(self, user_id: UUID, kept: KeptRequest, result: Mapping[str, Any], ttl_s: float) -> bool:
+        """Replace the result of a request that has ended. Returns False if it is not `kept` any more: read it again.
+
+        Then another server has replaced it, the user's key was rotated, or memory was erased.
+        """
+        values = {
+            "user_id": user_id,
+            "request_id": kept.request_id,
+            "claim": kept.claim,
+            "state": kept.state,
+            "before": kept.version,
+            "ttl_s": ttl_s,
+        }
+        return await self._keep("request_amend", values, kept.digest or "", result) != "gone"
+
+    async def _keep(
+        self, statement: StatementName, values: dict[str, Any], digest: str, result: Mapping[str, Any]
+    ) -> Literal["kept", "too_large", "gone"]:
+        purpose, too_large = request_purpose(values["request_id"]), False
+
+        def body(key: UserKey) -> bytes:
+            nonlocal too_large
+            sealed = key.cipher.seal(purpose, {"digest": digest, "result": result})
+            too_large = len(sealed) > MAX_RESULT_BYTES
+            if too_large:
+                values["state"] = "failed"  # not "completed" without its blocks
+                rest = {**result, "blocks": []}
+                return key.cipher.seal(purpose, {"digest": digest, "result": rest, "too_large": True})
+            return sealed
+
+        if await self._write(statement, values, body) is None:
             return "gone"
         return "too_large" if too_large else "kept"
 
@@ -182,6 +203,7 @@ class KeptAnswers:
             digest=body.get("digest"),
             result=body.get("result"),
             too_large=bool(body.get("too_large")),
+            version=b"" if row[6] is None else hashlib.sha256(row[6]).digest(),
         )
 
     async def page(self, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None) -> list[RequestTimes]:

@@ -219,26 +219,21 @@ class KeptRequests:
     async def _amend(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> None:
         try:
             with trio.fail_after(_WITHIN_S):
-                kept = await self._read(user_id, request_id)
-                answer = None if kept is None else await self._answer(user_id, kept)
-                if kept is None or answer is None or kept.state == "running":
-                    return
-                if kept.result is None and change in answer.result.mutations:
-                    return  # its server is gone, and the log of changes has this change already
-                body = answer.amended(change).result.model_dump(mode="json", exclude_none=True, exclude={"seq", "type"})
-                await self._answers.end(
-                    user_id,
-                    request_id,
-                    kept.claim,
-                    kept.state,
-                    changed=True,
-                    digest=kept.digest or "",
-                    result=body,
-                    ttl_s=self._keep_s,
-                )
+                while not await self._amended_once(user_id, request_id, change):
+                    pass  # another server has added a change meanwhile
         # A boundary: the change is in the log of changes, which the person's devices read.
         except Exception as error:  # noqa: BLE001
             log.warning("answer_amend_failed", reason=type(error).__name__, request_id=str(request_id))
+
+    async def _amended_once(self, user_id: UUID, request_id: UUID, change: WsMutationRecord) -> bool:
+        kept = await self._read(user_id, request_id)
+        answer = None if kept is None else await self._answer(user_id, kept)
+        if kept is None or answer is None or kept.state == "running":
+            return True
+        if kept.result is None and change in answer.result.mutations:
+            return True  # its server is gone, and the log of changes has this change already
+        body = answer.amended(change).result.model_dump(mode="json", exclude_none=True, exclude={"seq", "type"})
+        return await self._answers.amend(user_id, kept, body, self._keep_s)
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
         """See `server.sessions.KeptAnswers`. A request of a server that is gone has failed with `server_lost`.

@@ -151,6 +151,7 @@ StatementName = Literal[
     "relay_withdraw",
     "relay_worker_leave",
     "relay_workers_live",
+    "request_amend",
     "request_changed",
     "request_claim",
     "request_end",
