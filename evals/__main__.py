@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,22 +21,29 @@ from evals.report import markdown, write_report
 from evals.scenario import SCHEMA_FILE, Scenario, ScenarioError, read_scenarios
 from evals.schema import schema_text
 from evals.summary import DEFAULT_GATES, Prices, Result, parse_gate
+from server.local_model import LocalModelFailed
 from server.settings import SettingsError
 from streaming.model import ModelError
 
 _GATE_CLOSED: Final = 1
-_BAD_ARGUMENTS: Final = 2
+_NOT_RUN: Final = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. Returns 0, 1 if a gate is closed, or 2 for wrong arguments, settings or scenarios."""
+    """Run a command. Returns 0, 1 if a gate is closed, or 2 if the command could not be run.
+
+    Errors that the operator can fix are printed as a sentence. All others are bugs and keep their traceback.
+    """
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
-    except* (ScenarioError, SettingsError, ModelError, OSError, ValueError) as group:
+    except* (ScenarioError, SettingsError, ModelError, LocalModelFailed, OSError, ValueError) as group:
         for error in _leaves(group):
             print(f"evals: {error}", file=sys.stderr)
-        status = _BAD_ARGUMENTS
+        status = _NOT_RUN
+    except* Exception as group:  # noqa: BLE001 - the boundary of the command
+        traceback.print_exception(group)
+        status = _NOT_RUN  # Python's own status would say that a gate is closed
     return status
 
 
