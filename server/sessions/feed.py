@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Final
 
-from server.sessions.request_log import RequestLog, TextEntry, well_formed
-from streaming.wire import AnswerFrame, WsBlockOpen, WsStreamText, WsToolEvent
+from server.sessions.request_log import RequestLog, TextEntry
+from streaming.wire import AnswerFrame, WsBlockOpen, WsStreamText, WsToolEvent, well_formed
 
 _MAX_CHUNK: Final = 16 * 1024
 """Characters of one `stream_text`. A slow reader then makes visible progress, and a short frame is lost with a cut."""

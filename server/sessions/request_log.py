@@ -24,6 +24,7 @@ from streaming.wire import (
     WsStreamStart,
     WsStreamText,
     WsToolEvent,
+    well_formed,
 )
 
 LogFrame = WsStreamStart | WsPopupDomain | WsBlockOpen | WsToolEvent | WsStreamBlock | WsStreamEnd
@@ -185,8 +186,3 @@ class RequestLog:
                 yield entry.template.with_chunk(entry.piece(0, entry.length)).to_model()
             else:
                 yield entry
-
-
-def well_formed(text: str) -> str:
-    """`text` with `?` in place of unpaired surrogates, which are not valid in UTF-8."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from parser import well_formed_json
+from parser import well_formed, well_formed_json
 from streaming.wire.client import (
     CLIENT_FRAME,
     ClientFrame,
@@ -177,5 +177,6 @@ __all__ = [
     "failure_with_text",
     "frame_with_text",
     "has_too_many_values",
+    "well_formed",
     "well_formed_json",
 ]
