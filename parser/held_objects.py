@@ -276,7 +276,7 @@ class HeldObjects(FastPath):
                 self._ready(self._index, read)
                 return True
             return False
-        found = texts(value, kind, source)
+        found = texts(value, kind, source, in_prose=self._origin is State.PROSE)
         if found is None or (not found and self._origin is State.PROSE):
             return False
         if mended is not None and loses_text(mended, found, source):

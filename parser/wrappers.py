@@ -43,13 +43,13 @@ _KEYS = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*+:|\'([^\']*+)\'\s*+:|(?<![
 _MEMBER = re.compile(r"[\"']\s*,\s*[\"'][^\"']{1,64}[\"']\s*:")
 
 
-def texts(value: Mapping[str, Any], kind: BlockType | None, source: str) -> list[str] | None:
+def texts(value: Mapping[str, Any], kind: BlockType | None, source: str, *, in_prose: bool = False) -> list[str] | None:
     """The texts that an object shows a person; None when it is neither a text block (`kind`) nor a wrapper of text.
 
-    `source` is the object as the model wrote it.
+    `source` is the object as the model wrote it. `in_prose`: it stands in prose, where it may be a sample.
     """
     if kind is BlockType.TEXT:
-        return _content(value, source)
+        return _content(value, source, in_prose=in_prose)
     written = as_written(source)
     members: Mapping[str, Any] = folded(written) if isinstance(written, dict) else value
     if is_layout(members):
@@ -122,7 +122,7 @@ def untyped(value: Mapping[str, Any]) -> BlockType | None:
     return next((kind for kind, members in UNTYPED.items() if members <= value.keys()), None)
 
 
-def _content(value: Mapping[str, Any], source: str) -> list[str] | None:
+def _content(value: Mapping[str, Any], source: str, *, in_prose: bool) -> list[str] | None:
     """The content of a text block with its title before it, then one text for each other member for the person."""
     written = as_written(source)
     members: Mapping[str, Any] = folded(written) if isinstance(written, dict) else value
@@ -138,7 +138,15 @@ def _content(value: Mapping[str, Any], source: str) -> list[str] | None:
     if value.keys() <= TEXT_KEYS | MACHINE_KEYS and value.get("type") != "string":
         texts = [*headings(members), *prose(without_headings(members), of_text=True)]
         return ["\n\n".join(texts)] if texts else None
-    return None
+    return None if in_prose or value.get("type") != BlockType.TEXT.value else _misnamed(members)
+
+
+def _misnamed(members: Mapping[str, Any]) -> list[str] | None:
+    """The text of a text block that has it under another key: the only string, or all members if there is prose."""
+    others = {key: item for key, item in members.items() if key not in MACHINE_KEYS}
+    if len(others) == 1 and all(type(item) is str and item.strip() for item in others.values()):
+        return list(others.values())
+    return [laid_out(others)] if holds_prose(others) else None
 
 
 def _main(members: Mapping[str, Any], key: str, source: str) -> str | None:

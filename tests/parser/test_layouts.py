@@ -101,6 +101,19 @@ CASES: dict[str, tuple[str, list[Any] | None]] = {
     ),
     "keys and values in a list": ('{"type":"list","items":[{"key":"Due","value":"Friday"}]}', ["Due: Friday"]),
     "a number with its label": ('{"type":"stat","label":"Open tasks","value":5}', ["## Open tasks\n\n5"]),
+    # a text under another key
+    "another key": ('{"type":"text","msg":"Hello there"}', ["Hello there"]),
+    "another key, one word": ('[{"type":"text","txt":"Hello","id":"x"}]', ["Hello"]),
+    "other keys": ('{"type":"text","data":"Hello there.","due":"Friday"}', ["Hello there.\n\ndue: Friday"]),
+    "another key with a list": (
+        '{"type":"text","contents":["Buy the milk.","Walk."]}',
+        ["contents:\n- Buy the milk.\n- Walk."],
+    ),
+    "a field of a form": (
+        '{"type":"text","name":"user","size":20,"rows":1}',
+        ['{"type":"text","name":"user","size":20,"rows":1}'],
+    ),
+    "a field of a form in prose": ('Send {"type":"text","label2":"Your name"} then.', None),
     # objects and lists next to a text
     "a list of objects with prose": (
         '{"type":"text","content":"Do this:","steps":[{"step":1,"do":"Boil the water."},{"step":2,"do":"Add salt."}]}',
