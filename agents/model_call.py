@@ -90,8 +90,9 @@ class ModelCall:
                         yield thought
                     if text:
                         self._shown.append(text)
-                        yield before + text
-                        before = ""
+                        if before:
+                            text, before = before + text, ""
+                        yield text
             if text := self._written.close():
                 self._shown.append(text)
                 yield before + text

@@ -86,6 +86,7 @@ class WrittenCalls:
         self._withheld = Withheld(changing, quoted)
         self._recent: deque[str] = deque(maxlen=_RECENT)  # the last pieces before the held text, none of them empty
         self._fresh = True  # nothing but white space came so far
+        self._quiet = False  # text without a character with which a call can begin only goes on: most tokens
         self._fence = CodeFence()  # of the text that is shown
         self._held = ""  # text that may be the beginning of a call
         self._head = ""  # what stands before the value of a possible call
@@ -102,17 +103,19 @@ class WrittenCalls:
     def feed(self, text: str) -> str:
         """The text that can be shown now."""
         # Most tokens are text without any of the characters with which a call can begin.
-        if not (
-            self._held
-            or self._region is not None
-            or self._fresh
-            or "{" in text
+        if (
+            "{" in text
             or "[" in text
             or "<" in text
             or "`" in text
             or "\n" in text
             or ('"' in text and self._may_open_text(text))
         ):
+            self._quiet = False
+        elif self._quiet and text:
+            self._recent.append(text)
+            return text
+        elif not (self._held or self._region is not None or self._fresh):
             if not text:
                 return ""
             self._recent.append(text)
@@ -121,8 +124,8 @@ class WrittenCalls:
             if self.calls:
                 withheld.add_after(text)
                 return ""
-            if not withheld.has_lead_in:
-                withheld.add_before(text)
+            withheld.add_before(text)
+            self._quiet = withheld.has_lead_in
             return text
         return self._scan(text, last=False)
 

@@ -265,20 +265,21 @@ class Answer:
 
     async def _show(self, tokens: AsyncIterable[tuple[str, str]], emit: Emitter, frames: OrderedFrames) -> None:
         """Emit the frames of a part of the answer."""
-        pieces = 0
+        untimed = 0
         async for _, token in tokens:
             if not self._first_token_seen:
                 self._first_token_seen = True
                 self._state = "streaming"
                 self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
-            timed = pieces % TIMED_OF == 0
-            pieces += 1
-            if timed:
+            if untimed:
+                untimed -= 1
+                for part in self._formatter.feed(token):
+                    if (room := frames.put(part)) is not None:
+                        await room
+            else:
+                untimed = TIMED_OF - 1
                 emit.begin()
-            for part in self._formatter.feed(token):
-                if (room := frames.put(part)) is not None:
-                    await room
-            if timed:
+                await frames.put_all(self._formatter.feed(token))
                 emit.end()
         await frames.put_all(self._formatter.close())
 

@@ -50,16 +50,17 @@ class Feed:
 
     def text_sent(self, length: int, seq: int) -> None:
         """The newest text, of `length` characters, was sent with `seq`; everything before it had been sent."""
-        at = len(self.log.entries) - 1
-        if at != self.at:
-            self.at = at
+        seqs, at = self.seqs, self.at
+        count = len(self.log.entries)
+        if count == at + 1 == len(seqs):  # as in `_mark`: this runs per token
+            self.sent += length
+            seqs[at] = seq
+            return
+        if count != at + 1:
+            self.at = count - 1
             self.sent = 0
         self.sent += length
-        seqs = self.seqs
-        if len(seqs) == at + 1:  # as in `_mark`: this runs per token
-            seqs[-1] = seq
-        else:
-            self._mark(seq)
+        self._mark(seq)
 
     def next(self, seq: int) -> AnswerFrame | None:
         """The next frame, which counts as sent with `seq`. None if everything was sent."""

@@ -230,11 +230,12 @@ class Outbox:
         sender = self._sender
         if sender is None:
             return False
-        if isinstance(frame, StreamText) and self._reader is not None:
-            unsent = sender.try_send(frame.to_json(self.seq + 1))
+        if self._reader is not None and isinstance(frame, StreamText):
+            seq = self.seq + 1
+            unsent = sender.try_send(frame.to_json(seq))
             if unsent is not None:
-                self.seq += 1
-                feed.text_sent(len(frame.chunk), self.seq)
+                self.seq = seq
+                feed.text_sent(len(frame.chunk), seq)
                 if unsent:
                     self._wake_reader()
                 return True

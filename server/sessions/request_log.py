@@ -105,15 +105,18 @@ class RequestLog:
         """Add a frame. Returns its approximate size in bytes. Raises `RequestFailed` if the log is full."""
         if isinstance(frame, StreamText):
             chunk = frame.chunk
-            size = len(chunk) if chunk.isascii() else len(chunk.encode("utf-8", "replace"))
-            if self.size + size > self._max_bytes:
+            length = size = len(chunk)
+            if not chunk.isascii():
+                size = len(chunk.encode("utf-8", "replace"))
+            if (total := self.size + size) > self._max_bytes:
                 self._overflow()
-            self.size += size
+            self.size = total
             last = self._last_text
             if last is not None and last.template.block == frame.block:
-                last.pieces.append(chunk)
-                last.length += len(chunk)
-                if len(last.pieces) >= _COMPACT_AT:
+                pieces = last.pieces
+                pieces.append(chunk)
+                last.length += length
+                if len(pieces) >= _COMPACT_AT:
                     last.compact()
             else:
                 self._last_text = entry = TextEntry(frame, self._texts.get(frame.block))

@@ -170,7 +170,11 @@ class RunningRequest:
         # No checkpoint around a direct send: the request waits for its model between two tokens.
         if self._stopping:
             return self._emit_unless_stopped(frame)
-        sent, room = self.push(frame), self._room
+        # As `push`, without the call: this runs per token.
+        size, room, sent = self.log.append(frame), self._room, False
+        room.used += size
+        for follower, feed in self._feeds:
+            sent = follower.outbox.pushed(feed, frame, size)
         return None if sent and room.used <= room.max_bytes else self._wait_for_room(sent=sent)
 
     async def _emit_unless_stopped(self, frame: AnswerFrame) -> None:

@@ -1,4 +1,8 @@
-"""How long the event loop was blocked: a task that wants to run every 50 ms measures how late it does."""
+"""How long the event loop was blocked: a task that wants to run every 250 ms measures how late it does.
+
+A block is reported as at most 250 ms shorter than it was. Waking an idle process takes about 0.25 ms of CPU, because
+its code is no longer in the processor's caches: twenty times a second, that was 4 % of the cost of a token.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Final
 
 import trio
 
-_EVERY_S: Final = 0.05
+_EVERY_S: Final = 0.25
 _WINDOW_S: Final = 60.0
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from streaming.chat import ChatRequest, Message, ToolCallDelta, ToolSpec
+from streaming.chat import ChatRequest, ContentDelta, Delta, Message, ToolCallDelta, ToolSpec
 from streaming.dialects.base import ModelHabits
 from streaming.dialects.conversation import conversation
 from streaming.dialects.openai_tool_calls import OpenAIToolCalls
@@ -165,14 +165,29 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
         self._thoughts: list[str] = []
         self._details = ReasoningDetails()
 
+    def feed_text_events(self, events: bytes) -> list[Delta] | None:
+        if self.complete or (text := self._plain_text(events)) is None:
+            return None
+        # Most text is plain ASCII in the middle of an answer.
+        if text and self._reasoning_text.is_answer(text):
+            if text.isascii() and not self._content.held:
+                self._answered = True
+                return [ContentDelta(text)]
+            self._add_text(text)
+        else:
+            self._add_answer(text)
+        return self._given()
+
     def _plain_text(self, events: bytes) -> str | None:
         chunks = OPENAI_CHAT.decode(events)
         if chunks is None:
             return None
         if self._choice is None:
             self._choice = chunks[0].choices[0].index
-        if len(chunks) == 1 and chunks[0].choices[0].index == self._choice:
-            return chunks[0].choices[0].delta.content
+        if len(chunks) == 1:
+            (choice,) = chunks[0].choices
+            if choice.index == self._choice:
+                return choice.delta.content
         return "".join([c.choices[0].delta.content for c in chunks if c.choices[0].index == self._choice])
 
     def _read(self, payload: dict[str, Any]) -> None:

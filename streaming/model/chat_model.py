@@ -16,7 +16,7 @@ import structlog
 import trio
 from pydantic import SecretStr
 
-from streaming.chat import ChatRequest, Delta, ErrorDelta, FinishDelta, UsageDelta
+from streaming.chat import ChatRequest, ContentDelta, Delta, ErrorDelta, FinishDelta, UsageDelta
 from streaming.dialects import DIALECTS, Dialect, ModelHabits, ReasoningHabit, own_state
 from streaming.http import HttptoolsTransport, environment_transports, tls_context
 from streaming.model.body import RequestBody, TimedReader
@@ -261,7 +261,7 @@ class ChatModel:
         # The headers have arrived, so the server is at work.
         last = deadline + (_MOST_WAITS - 1) * limit
         deadline = min(trio.current_time() + limit, last)
-        begun = False
+        begun = finished = False
         decoder = ResponseDecoder(
             config.dialect.decoder(self._habits),
             max_bytes=config.max_response_bytes,
@@ -284,13 +284,13 @@ class ChatModel:
                     return  # The answer is complete; only its usage is lost.
                 raise failure
             deltas = decoder.feed(chunk) if chunk else decoder.close()
+            # Most reads are one piece of text in the middle of the answer.
+            if begun and not finished and len(deltas) == 1 and isinstance(deltas[0], ContentDelta):
+                yield deltas
+                deadline = trio.current_time() + limit
+                continue
             deadline = deadline if begun else min(trio.current_time() + limit, last)
-            fault: ErrorDelta | None = None
-            for delta in deltas:
-                if isinstance(delta, ErrorDelta):
-                    fault = delta
-                    deltas = deltas[: deltas.index(fault)]
-                    break
+            deltas, fault = _until_fault(deltas)
             if finished := decoder.finished:
                 self._note_end(deltas, decoder.late_error)
             if deltas:
@@ -350,6 +350,14 @@ def _failure(error: httpx.HTTPError) -> ModelError:
             return ModelError(ErrorCode.MODEL_UNAVAILABLE, "The model's server cannot be reached.", retryable=True)
         case _:
             return ModelError(ErrorCode.MODEL_ERROR, "The connection to the model broke. Try again.", retryable=True)
+
+
+def _until_fault(deltas: list[Delta]) -> tuple[list[Delta], ErrorDelta | None]:
+    """The deltas before the first error, and the error."""
+    for place, delta in enumerate(deltas):
+        if isinstance(delta, ErrorDelta):
+            return deltas[:place], delta
+    return deltas, None
 
 
 def _too_late(limit_s: float, setting: str) -> ModelError:

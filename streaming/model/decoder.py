@@ -65,12 +65,16 @@ class ResponseDecoder:
         """The deltas that `chunk` completes, in order. Adjacent texts may come as one."""
         if self._failed:
             return []
-        self._left -= len(chunk)
+        size, sse = len(chunk), self._sse
+        self._left -= size
         if self._left < 0:
             return self._too_large()
-        if self._sse is None:
+        if sse is None:
             return self._begin(chunk)
-        return self._read(self._sse, chunk)
+        # Most reads are whole events.
+        if self._between_events and chunk[-2:] == _BLANK_LINE and size <= self._max_event_bytes:
+            return self._read_events(sse, chunk)
+        return self._read(sse, chunk)
 
     def close(self) -> list[Delta]:
         """The last deltas, after the body ended, including those of an event without its blank line."""
@@ -108,9 +112,6 @@ class ResponseDecoder:
         """Read bytes of an event stream."""
         if len(chunk) > self._max_event_bytes:
             return self._feed(sse, chunk)
-        # Most reads are whole events.
-        if self._between_events and chunk.endswith(_BLANK_LINE):
-            return self._read_events(sse, chunk)
         deltas: list[Delta] = []
         begin = 0
         if not self._between_events:
