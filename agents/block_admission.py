@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Sequence
+from typing import Any, Final
 
 from agents.handles import Handles, entity_of_reference
 from agents.registry import AGENTS
+from agents.tools import plain, plain_title
 from agents.turn import Turn
 from parser.blocks import (
     Block,
@@ -19,6 +22,8 @@ from parser.blocks import (
 )
 from streaming.answer import UNGROUNDED, Unbound
 
+_PLACEHOLDER: Final = re.compile(r"<[^<>]*>|\.{3}|…")
+
 
 class BlockAdmission:
     """The check of the blocks of one turn."""
@@ -27,12 +32,14 @@ class BlockAdmission:
         self._turn = turn
 
     def admit(self, block: Block) -> Block | Unbound:
-        """`block` with the device's ids, or the reason why it is not shown.
+        """`block` with the device's ids, or the reason why it is not shown. Cards may be named by title.
 
         It is ungrounded if it is a table or a timeline that is written out, an agent of an entity wrote it, and no tool
         has returned an item in this request. So is a timeline of any agent with ids that no tool returned.
         """
         block = with_device_ids(block, self._turn.handles)
+        if isinstance(block, EntityRefBlock):
+            return _with_titles_read(block, self._turn)
         if not isinstance(block, TableBlock | TimelineBlock):
             return block
         returned = {str(item["id"]) for items in self._turn.tool_results.all().values() for item in items}
@@ -50,6 +57,27 @@ class BlockAdmission:
                     f"No tool has returned the id {unknown[0][:100]!r}. Use the form with `from`.",
                 )
         return block
+
+
+def _with_titles_read(block: EntityRefBlock, turn: Turn) -> EntityRefBlock:
+    """`block` with the ids of returned items that it names by title.
+
+    A model that copies `<id>` from the description of the block names no item: it means those that were returned.
+    """
+    items = turn.tool_results.resolve(block.entity)
+    if block.ids is None or not items:
+        return block
+    ids = {str(item["id"]) for item in items}
+    named: dict[str, list[str]] = {}
+    for item in items:
+        named.setdefault(plain_title(item), []).append(str(item["id"]))
+    written = [one for one in block.ids if one in ids or _PLACEHOLDER.fullmatch(one.strip()) is None]
+    found = [one if one in ids else _only(named.get(plain(one)), one) for one in written]
+    return block.model_copy(update={"ids": found if found or not block.ids else None})
+
+
+def _only(candidates: Sequence[str] | None, written: str) -> str:
+    return candidates[0] if candidates is not None and len(candidates) == 1 else written
 
 
 def with_device_ids(block: Block, handles: Handles) -> Block:

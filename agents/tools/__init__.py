@@ -11,6 +11,7 @@ from agents.tools.error import ToolError
 from agents.tools.hand_over import HAND_OVER
 from agents.tools.notes import NOTE_TOOLS
 from agents.tools.projects import PROJECT_TOOLS
+from agents.tools.references import plain, plain_title
 from agents.tools.result_text import render_result
 from agents.tools.signatures import signatures
 from agents.tools.tasks import TASK_TOOLS
@@ -28,6 +29,8 @@ __all__ = [
     "Tool",
     "ToolError",
     "check_edit",
+    "plain",
+    "plain_title",
     "read_tools",
     "render_result",
     "signatures",

@@ -61,7 +61,7 @@ async def find_item(access: DeviceAccess, entity: Entity, written: str, *, exact
 
 async def find_title(access: DeviceAccess, entity: Entity, title: str, *, exact: bool = False) -> str:
     """The id of the one item with this title. Raises `ToolError`."""
-    wanted = _plain(title)
+    wanted = plain(title)
     bare = _bare(wanted, entity)
     found = [item for item in await _look_up(access, entity, {"text": title, "limit": _SEARCHED}) if _is(item, wanted)]
     if not found:
@@ -86,8 +86,13 @@ def _title(item: Item) -> str:
     return str(item.get("title") or item.get("name") or "")
 
 
+def plain_title(item: Item) -> str:
+    """The title or name of an item, as `plain` gives it."""
+    return plain(_title(item))
+
+
 def _is(item: Item, wanted: str) -> bool:
-    return _plain(_title(item)) == wanted
+    return plain_title(item) == wanted
 
 
 def _alike(items: Sequence[Item], wanted: str) -> list[Item]:
@@ -95,11 +100,12 @@ def _alike(items: Sequence[Item], wanted: str) -> list[Item]:
     words = set(_WORD.findall(wanted))
     if not any(len(word) > 2 for word in words):
         return []
-    titles = [(item, set(_WORD.findall(_plain(_title(item))))) for item in items]
+    titles = [(item, set(_WORD.findall(plain_title(item)))) for item in items]
     return [item for item, title in titles if words <= title or (len(title) > 1 and title <= words)]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A title for comparisons: in lower case, without quotation marks and repeated white space."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(folded.split()).strip("\"'`“”„«».")
 

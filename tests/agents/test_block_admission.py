@@ -89,3 +89,34 @@ def test_handles_in_blocks_become_ids() -> None:
     assert data[0]["items"] == [task]
     assert [table["rows"] for table in data[1:4]] == [[["Fix login bug"]], [["Fix login bug"]], [["Other"]]]
     assert data[4]["checkpoints"] == [point | {"id": LONG}]
+
+
+TASKS = [{"id": LONG, "title": "Pay rent"}, {"id": "t-call", "title": "Call Ann"}, {"id": "t-2", "title": "call ann"}]
+
+
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        (["Pay rent"], [LONG]),
+        (["“pay  RENT”", "t-call"], [LONG, "t-call"]),
+        (["t1"], [LONG]),
+        (["<id>"], [LONG, "t-call", "t-2"]),
+        (["<id>", "..."], [LONG, "t-call", "t-2"]),
+        (["<id>", "Pay rent"], [LONG]),
+    ],
+)
+def test_cards_are_named_by_title_and_a_copied_placeholder_names_none(ids: list[str], found: list[str]) -> None:
+    turn = turn_of("task_agent")
+    turn.tool_results.add("task", TASKS)
+    turn.handles.of("task", LONG)
+    data, reasons, _ = shown(turn, {"type": "entity_ref", "entity": "task", "ids": ids})
+    assert reasons == []
+    assert [item["id"] for item in data[0]["items"]] == found
+
+
+@pytest.mark.parametrize("ids", [["Call Ann"], ["Water the roses"], ["t9"]])
+def test_a_title_of_several_items_or_of_none_names_no_card(ids: list[str]) -> None:
+    turn = turn_of("task_agent")
+    turn.tool_results.add("task", TASKS)
+    data, reasons, _ = shown(turn, {"type": "entity_ref", "entity": "task", "ids": ids})
+    assert (data, reasons) == ([], ["unresolved"])
