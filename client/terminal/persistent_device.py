@@ -25,6 +25,7 @@ from client.terminal.reconnection import DeviceState, Events, Patience, Reconnec
 from client.terminal.remote_approvals import RemoteApprovals, expire
 from client.terminal.requests import Requests
 from client.terminal.system_locale import ToldLocale
+from client.terminal.unacknowledged_results import UnacknowledgedResults
 from streaming.wire import (
     PROTOCOL_VERSION,
     Entity,
@@ -96,6 +97,7 @@ class PersistentDevice:
             patience or Patience(),
         )
         self._requests = Requests()
+        self._unacknowledged = UnacknowledgedResults(self._connection.post)
         self._calls: dict[UUID, trio.CancelScope] = {}
         # The calls whose tool runs, or is about to.
         self._begun: set[UUID] = set()
@@ -148,6 +150,7 @@ class PersistentDevice:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._apply_mutations)
+            nursery.start_soon(self._unacknowledged.run)
             try:
                 await self._connection.run(task_status=task_status)
             except (ConnectError, ConnectionLostError, ProtocolError) as error:
@@ -172,6 +175,7 @@ class PersistentDevice:
         )
 
     async def _connected(self, ready: WsDeviceReady) -> None:
+        self._unacknowledged.connected()
         if self._approvals is not None:
             for decision in self._approvals.connected(resumed=ready.resume == "resumed"):
                 self._post(decision)
@@ -183,10 +187,12 @@ class PersistentDevice:
         return bool(self._requests) or self._change_sent_at is not None
 
     def _post(self, frame: BaseModel) -> None:
+        self._unacknowledged.sent(frame)
         self._connection.post(frame)
 
     def _dispatch(self, frame: ServerFrame) -> None:
         assert self._nursery is not None  # noqa: S101 - set by `run`
+        self._unacknowledged.heard(frame)
         match frame:
             case WsToolCall() | WsToolCancel() | WsToolAck() | WsDataRequest():
                 self._dispatch_call(frame, self._nursery)

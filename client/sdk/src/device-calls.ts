@@ -1,3 +1,4 @@
+import { failed, JOURNAL_FAILED, NOT_STARTED, UNKNOWN, WITHDRAWN } from "./call-errors.js";
 import { TesseraError, ToolError } from "./errors.js";
 import type {
   ClientFrame,
@@ -9,6 +10,7 @@ import type {
 } from "./generated/protocol.js";
 import type { Journal, JournalEntry } from "./journal.js";
 import { type Approve, type CallContext, type Entity, parseToolName, stated, type Tools, type Verb } from "./tools.js";
+import { tellsOfChange, UnacknowledgedResults } from "./unacknowledged.js";
 import type { UndoLog } from "./undo.js";
 
 type Handler = (args: unknown, context: CallContext) => unknown;
@@ -34,25 +36,17 @@ const DATA_REQUEST_MS = 60_000;
 // The longest delay that setTimeout supports. A longer one would fire immediately.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-const NOT_STARTED: WsToolError = {
-  code: "not_started",
-  message: "The device has not started this call, and will not.",
-};
-const UNKNOWN: WsToolError = {
-  code: "unknown",
-  message: "The device started this call and does not know whether it was completed.",
-};
-const WITHDRAWN: WsToolError = { code: "cancelled", message: "The call was withdrawn or took too long." };
-const JOURNAL_FAILED = { code: "journal_failed", message: "The device could not note the call, so it did not run it." };
-
 /**
  * Answers the server's tool calls (with approvals) and data requests. A call that changes data runs at most once: the
  * journal has it before it runs, and its result until the server has it.
  */
 export class DeviceCalls {
   readonly #running = new Map<string, RunningCall>();
+  readonly #unacknowledged: UnacknowledgedResults;
 
-  constructor(private readonly options: DeviceCallsOptions) {}
+  constructor(private readonly options: DeviceCallsOptions) {
+    this.#unacknowledged = new UnacknowledgedResults((result) => this.#send(result));
+  }
 
   /** Answer a `tool_call`. Never rejects. */
   async call(frame: WsToolCall): Promise<void> {
@@ -120,15 +114,20 @@ export class DeviceCalls {
 
   /** Unless the session was resumed, the server may not know its calls: send what it has not acknowledged. Never rejects. */
   async connected(resumed: boolean): Promise<void> {
+    this.#unacknowledged.connected();
     try {
       for (const { result } of (resumed ? undefined : await this.options.journal.entries?.()) ?? []) {
-        if (result?.ok === true && result.tool !== undefined && result.id !== undefined) {
+        if (result !== undefined && tellsOfChange(result)) {
           this.#send(result);
         }
       }
     } catch (cause) {
       this.options.onError(journalFailed(cause));
     }
+  }
+
+  disconnected(): void {
+    this.#unacknowledged.disconnected();
   }
 
   /** The server does not know the call of this device's result, and will never ask for it. */
@@ -140,6 +139,7 @@ export class DeviceCalls {
 
   /** The server has the result of the call. */
   async acknowledged(callId: string): Promise<void> {
+    this.#unacknowledged.settled(callId);
     try {
       await this.options.journal.delete(callId);
     } catch (cause) {
@@ -235,6 +235,7 @@ export class DeviceCalls {
     }
     try {
       this.options.send(result);
+      this.#unacknowledged.sent(result);
     } catch (error) {
       if (error instanceof TesseraError && error.code === "offline") {
         return; // the server offers the call again
@@ -261,6 +262,9 @@ export class DeviceCalls {
   #send(frame: ClientFrame): void {
     try {
       this.options.send(frame);
+      if (frame.type === "tool_result") {
+        this.#unacknowledged.sent(frame);
+      }
     } catch (error) {
       if (!(error instanceof TesseraError && error.code === "offline")) {
         throw error;
@@ -385,10 +389,6 @@ export class DeviceCalls {
 
 function notFound(entity: Entity): ToolError {
   return new ToolError("not_found", `There is no ${entity} with this id.`);
-}
-
-function failed(frame: WsToolCall, error: WsToolError): WsToolResult {
-  return { type: "tool_result", call_id: frame.call_id, ok: false, error };
 }
 
 function journalFailed(cause: unknown): TesseraError {

@@ -254,6 +254,7 @@ export class Tessera {
     const details = { retryable, ...(closeCode === undefined ? {} : { closeCode }) };
     this.#forgetting.failAll(new TesseraError(code, message, details));
     this.#changes.disconnected();
+    this.#calls.disconnected();
     this.#locale.stop();
   }
 
