@@ -118,15 +118,10 @@ class WrittenCalls:
         elif not (self._held or self._region is not None or self._fresh):
             if not text:
                 return ""
-            self._recent.append(text)
+            self._keep(text)
             self._fence.ticks = 0
-            withheld = self._withheld
-            if self.calls:
-                withheld.add_after(text)
-                return ""
-            withheld.add_before(text)
-            self._quiet = withheld.has_lead_in
-            return text
+            self._quiet = self._withheld.has_lead_in and not self.calls
+            return self._shown(text)
         return self._scan(text, last=False)
 
     def close(self) -> str:

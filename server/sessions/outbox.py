@@ -227,8 +227,7 @@ class Outbox:
             if self._bytes > self._max_bytes:
                 self._note_full()
             return False
-        sender = self._sender
-        if sender is None:
+        if (sender := self._sender) is None:
             return False
         if self._reader is not None and isinstance(frame, StreamText):
             seq = self.seq + 1
