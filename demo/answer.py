@@ -18,11 +18,25 @@ from demo.blocks import (
     timeline_block,
 )
 from demo.items import Item, Items, is_done, item_day, title, urgency
-from demo.lookup import about, best, selected
+from demo.lookup import about, best, selected, unknown_place
 from demo.plan import CHANGING, change_tool, creation, entity_for, nothing_to_do, targets
 from demo.request import DemoRequest
-from demo.sentences import CANNOT, DISCLOSURE, HELP, bullets, changed, counted, failed, item_facts, names, picked
-from demo.wish import Wish
+from demo.sentences import (
+    CANNOT,
+    DISCLOSURE,
+    GREETING,
+    HELP,
+    WELCOME,
+    bullets,
+    changed,
+    counted,
+    failed,
+    item_facts,
+    names,
+    not_understood,
+    picked,
+)
+from demo.wish import TALKING, Wish
 
 _COMING_DAYS = 14
 
@@ -42,8 +56,8 @@ def compose(wish: Wish, request: DemoRequest, items: Items, today: date) -> str:
     sentences, blocks, chosen = _answer(wish, request, items, today)
     if items.cut:
         sentences.append("(The tools returned only a part of your items.)")
-    # Once in a conversation, and whenever somebody asks.
-    introduced = bool(request.earlier) and wish.verb != "help"
+    # Once in a conversation, and whenever somebody asks who it is.
+    introduced = bool(request.earlier) and wish.verb != "who"
     text = " ".join(sentences if introduced else [DISCLOSURE, *sentences])
     if request.repair:
         return json.dumps(_again(request.repair, blocks), ensure_ascii=False)
@@ -70,10 +84,14 @@ def _answer(
 ) -> tuple[list[str], list[Block], _Chosen | None]:
     entity = entity_for(wish, request)
     failures = [failed(result) for result in request.results if result.error is not None]
-    if wish.verb == "help" or nothing_to_do(wish, request):
-        return [HELP if wish.verb == "help" else f"I did not understand that. {HELP}"], [], None
+    if wish.verb in TALKING:
+        return [_talk(wish, request)], [], None
     if wish.question.outside:
         return [CANNOT], [], None
+    if wish.unknown:
+        return [not_understood(wish.unknown)], [], None
+    if nothing_to_do(wish, request):
+        return [f"I did not understand that. {HELP}"], [], None
     if wish.verb in CHANGING:
         return _changed(wish, request, items, entity, failures, today)
     opened = request.open_item
@@ -81,14 +99,40 @@ def _answer(
         return [item_facts(*opened, items, today), *failures], [], None
     if wish.question.about is not None:
         return _about(wish, items, failures, today)
+    if (condition := _unfit(wish, entity)) is not None:
+        return [f"I can't select {entity}s by {condition}. Say “help” to see what I understand."], [], None
     if entity not in items.by_entity:
         return failures or [_cannot(request, f"list {entity}s"), HELP], [], None
+    if (where := unknown_place(wish.question, items, entity)) is not None:
+        return [f"I found no project and no person called “{where}”.", *failures], [], None
     chosen = _choose(wish, items, entity, today)
     return (
         [_summary(wish, chosen, items, today), *failures],
         _blocks(wish, chosen, items, today, repairing=bool(request.repair)),
         chosen,
     )
+
+
+def _talk(wish: Wish, request: DemoRequest) -> str:
+    if wish.verb == "thank":
+        return WELCOME
+    return GREETING if wish.verb == "greet" and request.earlier else HELP
+
+
+def _unfit(wish: Wish, entity: str) -> str | None:
+    """A condition that the question names and items of this kind do not have; None if all fit."""
+    asked = wish.question
+    if wish.priority is not None and entity != "task" and asked.pick is None:
+        return "priority"
+    if wish.status is not None and entity != "task" and asked.state is None and asked.pick is None:
+        return "that status"
+    if wish.span is not None and (entity == "project" or (wish.span.name == "overdue" and entity != "task")):
+        return "a day" if entity == "project" else "whether they are overdue"
+    if asked.person is not None and entity != "task":
+        return "a person"
+    if asked.approved is not None and entity != "checkpoint":
+        return "approval"
+    return None
 
 
 def _changed(
@@ -182,7 +226,8 @@ def _summary(wish: Wish, chosen: _Chosen, items: Items, today: date) -> str:
     if wish.question.pick is not None and len(found) == 1:
         return picked(wish.question.pick, entity, found[0], items, today)
     matching = f" with “{wish.search}” in {'it' if len(found) == 1 else 'them'}" if wish.search else ""
-    when = f" for {wish.span.name}" if wish.span is not None else ""
+    named = wish.span.name if wish.span is not None else ""
+    when = f" due {named}" if named.startswith("in ") else f" for {named}" if named else ""
     if wish.span is not None and wish.span.name == "overdue":
         when = f" that {'is' if len(found) == 1 else 'are'} overdue"
     text = "I am not sure what you mean, so I list your items; say “help” to see what I can do. " if wish.vague else ""

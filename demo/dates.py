@@ -63,7 +63,7 @@ def find_span(text: str, today: date, calendar: Calendar = UTC_CALENDAR) -> Span
         return Span(f"the next {match[1]} days", today, today + timedelta(days=int(match[1])))
     spans = (
         (("overdue", "late", "past due"), Span("overdue", None, today)),
-        (("today", "tonight", "right now", "should i do"), Span("today", today, today + timedelta(days=1))),
+        (("today", "tonight", "right now"), Span("today", today, today + timedelta(days=1))),
         (("tomorrow",), Span("tomorrow", today + timedelta(days=1), today + timedelta(days=2))),
         (("next week",), Span("next week", week + timedelta(days=7), week + timedelta(days=14))),
         (("week",), Span("this week", week, week + timedelta(days=7))),
@@ -72,7 +72,19 @@ def find_span(text: str, today: date, calendar: Calendar = UTC_CALENDAR) -> Span
     for phrases, span in spans:
         if any(re.search(rf"\b{phrase}\b", lowered) for phrase in phrases):
             return span
+    if (words := span_words(text, today, calendar)) is not None and (found := find_day(text, today, calendar)):
+        return Span(re.sub(r"^(?:due |on |for |at )+", "", words), found[0], found[0] + timedelta(days=1))
+    if "should i do" in lowered:
+        return Span("today", today, today + timedelta(days=1))
     return None
+
+
+def span_words(text: str, today: date, calendar: Calendar = UTC_CALENDAR) -> str | None:
+    """The words of `text` that name one day, such as "on Monday"; None for "before Monday", which is no day."""
+    found = find_day(text, today, calendar)
+    if found is None or re.match(r"(?:by|until|till|before|to)\b", found[1].strip(), re.IGNORECASE):
+        return None
+    return found[1].strip()
 
 
 def with_days(data: Any, calendar: Calendar) -> Any:

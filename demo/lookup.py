@@ -8,6 +8,7 @@ from datetime import date
 
 from demo.items import Item, Items, find_by_name, is_done, item_day, title
 from demo.question import Question
+from demo.vocabulary import unknown_words
 
 _ENTITIES = ("checkpoint", "task", "project", "note")
 _SMALL = frozenset({"the", "a", "an", "my", "our", "to", "of", "and", "for", "in", "on", "with"})
@@ -56,6 +57,16 @@ def selected(question: Question, entity: str, found: Sequence[Item], items: Item
         chosen = [item for item in chosen if item.get("status") == question.state]
         before += f"{question.state.replace('_', ' ')} "
     return chosen, before, behind
+
+
+def unknown_place(question: Question, items: Items, entity: str) -> str | None:
+    """What the question names as a project or a person, if it is neither; None if there is no such name."""
+    where = question.where
+    if where is None or not unknown_words(where, ()):
+        return None
+    if len(find_by_name(items.of("project"), where)) == 1 and entity != "project":
+        return None
+    return None if any(_is_of(item, where) for item in items.of(entity)) else where
 
 
 def best(question: Question, entity: str, found: Sequence[Item], items: Items, today: date) -> list[Item]:

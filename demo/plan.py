@@ -9,7 +9,7 @@ from typing import Any
 from demo.items import Item, Items, entity_of, find_by_name
 from demo.request import DemoRequest
 from demo.schema import fill_arguments, missing_arguments
-from demo.wish import Wish
+from demo.wish import TALKING, Wish
 
 CHANGING = ("create", "complete", "reopen", "delete", "change")
 # Other entities to list, so that an answer about an entity is complete.
@@ -48,9 +48,15 @@ def entity_for(wish: Wish, request: DemoRequest) -> str:
 def next_calls(wish: Wish, request: DemoRequest, items: Items) -> tuple[Call, ...]:
     """The calls to make now, concurrently; none if it is time to answer. No tool is called twice."""
     entity = entity_for(wish, request)
-    if request.repair or nothing_to_do(wish, request) or wish.missing_day is not None or wish.question.outside:
+    if (
+        request.repair
+        or nothing_to_do(wish, request)
+        or wish.missing_day is not None
+        or wish.question.outside
+        or wish.unknown
+    ):
         return ()
-    if wish.verb == "help" or any(result.tool == change_tool(wish, request, entity) for result in request.results):
+    if wish.verb in TALKING or any(result.tool == change_tool(wish, request, entity) for result in request.results):
         return ()
     if wish.verb not in CHANGING:
         return _unasked(request, _reads(wish, request, entity))

@@ -10,25 +10,45 @@ Pick = Literal["first", "next", "latest", "most"]
 
 _END = r"[\s?.!]*$"
 _THE = r"(?:the |my |our |a |an )?"
+_KIND = r"(?:tasks?|projects?|notes?|checkpoints?|milestones?)\b"
+_WHEN = r"(?:today|tomorrow|this|next|coming|on)\b"
 # One item that the question is about. "said" means that a note has the answer.
 _ABOUT: tuple[tuple[bool, re.Pattern[str]], ...] = tuple(
     (said, re.compile(pattern, re.IGNORECASE))
     for said, pattern in (
-        (False, rf"^when (?:is|are|does|do|will|was|did) {_THE}(.+?)(?: (?:due|happen|start|be|take place))?{_END}"),
         (
             False,
-            rf"\b(?:status|state|deadline|due date|details?|date) (?:of|for) {_THE}(?!(?:tasks?|each)\b)(.+?){_END}",
+            (
+                rf"^when(?:['’]s| is| are| does| do| will| was| did) {_THE}(.+?)"
+                rf"(?: (?:due|happen|start|be|take place))?{_END}"
+            ),
         ),
         (
             False,
             (
-                rf"^who(?:'s| is| works?| does| has) (?:working on |responsible for |doing |on )?{_THE}"
+                r"\b(?:status|state|deadline|due date|details?|date) (?:of|for) "
+                rf"{_THE}(?!(?:tasks?|each|everything)\b)(.+?){_END}"
+            ),
+        ),
+        (
+            False,
+            (
+                rf"^who(?:(?:['’]s| is) (?:working on|responsible for|doing|on)| works? on| does| has) {_THE}"
                 rf"(?!what\b|free\b|you\b)(.+?){_END}"
             ),
         ),
-        (True, rf"^what (?:did|does|do|would) {_THE}(.+?) (?:say|want|think|need|miss|write|like)\b.*$"),
-        (False, rf"^what(?:'s| is| are| was) (?:on|in) {_THE}(?!progress\b)(.+?){_END}"),
-        (False, rf"^(?:tell me (?:more )?about|what about|details of|describe) {_THE}(.+?){_END}"),
+        (
+            True,
+            rf"^what (?:did|does|do|would) {_THE}(?!i\b|we\b|you\b)(.+?) (?:say|want|think|need|miss|write|like)\b.*$",
+        ),
+        (False, rf"^what(?:'s| is| are| was) (?:on|in) (?!(?:my )?(?:progress|plate|hold)\b){_THE}(.+?){_END}"),
+        (
+            False,
+            (
+                r"^(?:tell me (?:more )?about|what about|details of|describe) "
+                rf"(?!(?:my |the )?(?:{_KIND}|{_WHEN})){_THE}(.+?){_END}"
+            ),
+        ),
         (
             False,
             (
@@ -43,6 +63,7 @@ _PERSON = tuple(
     for pattern in (
         r"\b(?:assigned|given|delegated) to ([A-Z]\w+|me)\b",
         r"\b[Ww]hat (?:does|is|has|must|should) ([A-Z]\w+) (?:have|need|do|doing|working|still|got|to)\b",
+        r"\btasks (?:does|has|must|should) ([A-Z]\w+) (?:still )?(?:have|need|do|got)\b",
         r"\b([A-Z]\w+)[’']s (?:open |overdue )?(?:tasks|work|todos)\b",
     )
 )
@@ -60,7 +81,13 @@ _PICKS: tuple[tuple[Pick, str], ...] = (
     ("most", r"\bmost (?:open |unfinished )?(?:tasks|work)\b|\bbusiest project\b"),
     ("latest", r"\b(?:latest|newest|last|most recent) (?:note|memo)\b"),
     ("first", r"\bmost (?:urgent|important)\b|\b(?:do|start with|work on|tackle) (?:first|next|now)\b"),
-    ("next", r"\bnext (?:milestone|checkpoint|deadline|task|step|thing)\b|\bwhat(?:'s| is| comes) next\b"),
+    (
+        "next",
+        (
+            r"\bnext (?:milestone|checkpoint|deadline|task|step|thing)\b|\bwhich \w+ (?:is|comes) next\b"
+            r"|\bwhat(?:['’]s| is| comes) next\b"
+        ),
+    ),
 )
 _STATES = (
     ("active", r"\b(?:active|running|current)\b"),
@@ -131,7 +158,7 @@ def _approved(text: str) -> bool | None:
     waits = r"\b(?:not|n't)(?: yet)? approved\b|\bunapproved\b|\b(?:need|wait\w* for|await\w*) (?:my )?approv"
     if re.search(waits, lowered):
         return False
-    return True if re.search(r"\b(?:which|what|list|show)\b.*\bapproved\b", lowered) else None
+    return True if re.search(r"\b(?:which|what|list|show|how many)\b.*\bapproved\b", lowered) else None
 
 
 def _state(text: str) -> str | None:

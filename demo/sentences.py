@@ -23,6 +23,8 @@ CANNOT = (
     "I can't do that. I only read and change your tasks, projects, notes and checkpoints, by fixed rules. "
     "Say “help” to see what I understand, or set TESSERA_MODEL_URL to use a language model."
 )
+GREETING = "Hello! Ask me about your tasks, projects, notes and checkpoints, or say “help”."
+WELCOME = "You are welcome."
 _PAST = {
     "create": "created",
     "complete": "marked as done",
@@ -31,6 +33,15 @@ _PAST = {
     "change": "changed",
 }
 _NAMED = 3
+
+
+def not_understood(words: Sequence[str]) -> str:
+    """The sentences for a question with `words` that the rules do not know."""
+    known = ", ".join(f"“{word}”" for word in words[:_NAMED])
+    return (
+        f"I can't answer that: I follow fixed rules, and they do not know {known}. Say “help” to see what I "
+        "understand, or set TESSERA_MODEL_URL to use a language model."
+    )
 
 
 def counted(number: int, entity: str) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal
+from typing import Final, Literal
 
-from demo.dates import Span, find_day, find_span, missing_day
+from demo.dates import Span, find_day, find_span, missing_day, span_words
 from demo.question import NOTHING_ASKED, Question, read_question
+from demo.vocabulary import corrected, unknown_words
 from person import UTC_CALENDAR, Calendar
 
-Verb = Literal["list", "create", "complete", "reopen", "delete", "change", "help"]
+Verb = Literal["list", "create", "complete", "reopen", "delete", "change", "help", "who", "greet", "thank"]
+TALKING: Final = frozenset({"help", "who", "greet", "thank"})
+"""Verbs that are about the demo model itself."""
 
 ENTITY_WORDS: Mapping[str, tuple[str, ...]] = {
     "task": ("task", "todo", "to-do", "to do", "reminder"),
@@ -29,7 +32,10 @@ _A = r"(?:\b(?:a|an|the|my|this|that|another|one|new|some)\s+)*"
 _ENTITY = r"(?:task|todo|to-do|reminder|project|note|memo|checkpoint|milestone)"
 _PRIORITY = r"(?:\w+[ -]priority\s+|urgent\s+)?"
 _VERBS: tuple[tuple[Verb, str], ...] = (
-    ("help", rf"{_LEAD}(?:help|hi|hello|what can you do|who are you|what are you)\b[\s?!.]*$"),
+    ("help", rf"{_LEAD}(?:help(?: me)?|what can you do|what do you (?:do|understand))\b[\s?!.]*$"),
+    ("who", rf"{_LEAD}(?:who|what) are you\b[\s?!.]*$"),
+    ("greet", r"^(?:hi|hello|hey|good (?:morning|afternoon|evening))(?: there)?\b[\s?!.,]*$"),
+    ("thank", r"^(?:ok(?:ay)?,? )?(?:thanks|thank you|thx|cheers)(?: a lot| very much| so much)?\b[\s?!.,]*$"),
     ("delete", rf"{_LEAD}(?:delete|remove|discard|throw away|get rid of)\b"),
     ("reopen", rf"{_LEAD}(?:reopen|re-open|mark .+ as (?:not done|open|todo|to do))\b"),
     ("complete", rf"{_LEAD}(?:complete|finish|close|tick off|check off|mark .+ (?:done|completed?|finished))\b"),
@@ -71,8 +77,11 @@ _PROJECTS = (
     re.compile(r"\b(?:in|for|to|under|of) (?:the )?project\s+([^,.?!]+)", re.IGNORECASE),
     re.compile(r"\b(?:in|for|under|of) the ([\w' -]+?) project\b", re.IGNORECASE),
 )
+# An answer lists items of one kind.
+_SEVERAL = re.compile(rf"\b{_ENTITY}s?(?:,| and| or)(?: my| the| all)* {_ENTITY}s?\b", re.IGNORECASE)
 _SEARCH = re.compile(
-    r"\b(?:about|mention(?:s|ing)?|containing|search(?: (?:my |the |all )*\w+)? for"
+    r"(?<!tell me )(?<!tell me more )(?<!what )\b(?:about|mention(?:s|ing)?|containing"
+    r"|search(?: (?:my |the |all )*\w+)? for"
     r"|find(?: (?:my |the |all )*notes?)?(?: on| for)?|look for)\s+(.+)$",
     re.IGNORECASE,
 )
@@ -95,7 +104,8 @@ class Wish:
 
     `name` is the item to create or to find; `this` means the open item. `chart` is a chart type, `bar` by default;
     `group` is the field to count by. `missing_day` is a date to write that the calendar does not have. `broken` asks
-    for a chart that cannot be shown, to demonstrate a repair. `question` is what a list is reduced to.
+    for a chart that cannot be shown, to demonstrate a repair. `question` is what a list is reduced to. `unknown` are
+    words of a wish to list that no rule reads: then it may mean something else.
     """
 
     verb: Verb
@@ -117,6 +127,7 @@ class Wish:
     broken: bool = False
     missing_day: str | None = None
     question: Question = NOTHING_ASKED
+    unknown: tuple[str, ...] = ()
 
     @property
     def place(self) -> int | None:
@@ -133,17 +144,26 @@ class Wish:
 
 
 def read_wish(message: str, today: date, calendar: Calendar = UTC_CALENDAR) -> Wish:
-    """Read any `message`. If no verb matches, it is read as a wish to list."""
+    """Read any `message`. If no verb matches, it is read as a wish to list, also if a word of that is mistyped."""
     text = " ".join(message.split())
+    wish = _read(text, today, calendar)
+    if wish.unknown:
+        text = corrected(text, wish.unknown)
+        wish = _read(text, today, calendar)
+    return wish
+
+
+def _read(text: str, today: date, calendar: Calendar) -> Wish:
     lowered = text.lower()
     verb = next((verb for verb, pattern in _VERBS if re.search(pattern, text, re.IGNORECASE)), _LIST)
     nouns = [entity for match in _NOUN.finditer(text) for entity, word in match.groupdict().items() if word]
     found = find_day(text, today, calendar)
-    name = "" if verb in {"list", "help"} else _name(verb, text, found[1] if found else None)
+    name = "" if verb == "list" or verb in TALKING else _name(verb, text, found[1] if found else None)
     project = next((match[1].strip() for pattern in _PROJECTS if (match := pattern.search(text))), None)
     chart = _CHART.search(text)
     search = _search(text) if verb == "list" else None
-    return Wish(
+    question = read_question(text) if verb == "list" and search is None else NOTHING_ASKED
+    wish = Wish(
         verb=verb,
         missing_day=missing_day(text) if verb in {"create", "change"} else None,
         entity=_entity(verb, nouns, lowered),
@@ -154,7 +174,7 @@ def read_wish(message: str, today: date, calendar: Calendar = UTC_CALENDAR) -> W
         project=project,
         span=find_span(text, today, calendar),
         search=search,
-        question=read_question(text) if verb == "list" and search is None else NOTHING_ASKED,
+        question=question,
         status=_status(lowered),
         chart=(chart[1] or "bar").lower() if chart else None,
         table=bool(re.search(r"\btable\b|\blist\b.*\bcolumns?\b|\bspreadsheet\b", lowered)),
@@ -164,6 +184,14 @@ def read_wish(message: str, today: date, calendar: Calendar = UTC_CALENDAR) -> W
         approve=bool(re.search(rf"{_LEAD}approve\b", lowered)),
         broken=bool(re.search(r"\bbroken (?:\w+ )?(?:chart|graph|plot|diagram)\b", lowered)),
     )
+    # A question about one item is read as a whole.
+    if verb != "list" or question.outside or question.about is not None:
+        return wish
+    read = (question.where, question.person, project, span_words(text, today, calendar))
+    searched = _QUOTED.search(text) or _SEARCH.search(text)
+    parts = [part for part in (*read, searched[0] if searched else None) if part]
+    several = _SEVERAL.search(text)
+    return replace(wish, unknown=(several[0],) if several and not wish.overview else unknown_words(text, parts))
 
 
 def _entity(verb: Verb, nouns: list[str], lowered: str) -> str | None:
@@ -203,6 +231,8 @@ def _priority(lowered: str) -> str | None:
 def _status(lowered: str) -> str | None:
     if re.search(r"\bin progress\b|\bworking on\b|\bstarted\b", lowered):
         return "in_progress"
+    if re.search(r"(?:\bnot|n['’]t)(?: been)?(?: yet)? (?:done|completed|finished)\b", lowered):
+        return "open"
     if re.search(r"\b(?:done|completed|finished)\b", lowered):
         return "done"
     return (

@@ -110,12 +110,13 @@ class MemoryMiddleware:
         complete: bool = True,
         time_zone: str | None = None,
         facts: Sequence[Mapping[str, Any]] = (),
+        popup: bool = False,
     ) -> bool:
         """Commit an exchange. It is enriched in the background.
 
         `recalled`: the texts recalled for the answer (`Recalled.texts`), so that they are not learned again. `at`: when
         the person said it; None: now. `complete`: the model finished the response. `time_zone`: where the
-        person said it, an IANA name; None: that of their preferences. `facts`: see `Exchange`.
+        person said it, an IANA name; None: that of their preferences. `facts`, `popup`: see `Exchange`.
 
         Returns False, and stores nothing, if this request is stored already, or if memory was erased, or the
         conversation forgotten, after `at`.
@@ -130,6 +131,7 @@ class MemoryMiddleware:
                 complete,
                 time_zone,
                 [json.loads(well_formed(json.dumps(fact, ensure_ascii=False, default=str))) for fact in facts],
+                popup,
             ),
             conversation_id=conversation_key(conversation_id),
             request_id=request_id or uuid4(),

@@ -76,10 +76,12 @@ async def run(options: Options, console: Console, prompt: Prompt | None, *, inte
                 await trio.sleep(wait_s)
                 wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
                 continue
-            reason = f"{options.rest} cannot be reached ({type(error).__name__}). Start the server with `make run`."
-            renderer.error(str(error) if isinstance(error, ConnectError) else reason)
-        except (InvalidDataError, ProtocolError) as error:
-            renderer.error(str(error))
+            reason = str(error) if isinstance(error, ConnectError) else f"{options.rest}: {type(error).__name__}"
+            renderer.error(renderer.say("no_connection", reason=reason))
+        except InvalidDataError as error:
+            renderer.error(renderer.say("bad_data", reason=str(error)))
+        except ProtocolError as error:
+            renderer.error(renderer.say("bad_frame", reason=str(error)))
         except ConnectionLostError as error:
             known = error.code in _ADVICE_BY_CLOSE_CODE
             advice = renderer.say(f"close_{error.code}") if known else renderer.say("close_other", code=error.code)

@@ -31,6 +31,9 @@ from streaming.wire import (
 
 _INCOMPLETE: Final[Collection[AnswerFinish | None]] = ("length", "content_filter", "tool_limit")
 
+# The agents whose names the catalogues have.
+_AGENTS: Final = frozenset(("task_agent", "project_agent", "note_agent", "checkpoint_agent", "general_agent"))
+
 
 def error_line(error: WsFailure | WsError | None, sentences: Sentences = ENGLISH) -> str:
     """The server's sentence for the person with the code, or `message` if the server sent no such sentence."""
@@ -94,9 +97,9 @@ class Renderer:
         """Show one frame of an answer."""
         match frame:
             case WsStreamStart():
-                self.note(frame.agent)
+                self.note(self._agent(frame.agent))
             case WsPopupDomain():
-                self.note(frame.domain)
+                self.note(self._agent(f"{frame.domain.removesuffix('s')}_agent"))
             case WsToolEvent():
                 self._activity(frame)
             case WsStreamText():
@@ -106,6 +109,10 @@ class Renderer:
                 self._console.print(block(frame.block_type, frame.data, self._style()))
             case WsStreamEnd():
                 self._end(frame)
+
+    def _agent(self, name: str) -> str:
+        """The name of an agent in the person's language; that of an agent of a newer server is not translated."""
+        return self.say(f"agent_{name}") if name in _AGENTS else name.replace("_", " ")
 
     def note(self, text: str) -> None:
         """Show a note in dim text."""

@@ -44,12 +44,16 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation. `title` is "" only if it has none and its first exchange can't be decrypted."""
+    """A conversation. `title` is "" only if it has none and its first exchange can't be decrypted.
+
+    `popup`: it began in a popup on items. That was not stored for conversations of older versions.
+    """
 
     id: str
     title: str
     last_message_at: datetime
     exchanges: int
+    popup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,8 @@ class Conversations:
         key, rows = await self._rows(user_id, "conversations_page", limit, after)
         found = []
         for conversation_id, last_at, exchanges, *titled in rows[:limit]:
-            title = self._title(key.cipher, conversation_id, *titled)
-            found.append(Conversation(conversation_id, title, last_at, exchanges))
+            title, popup = self._begun(key.cipher, conversation_id, *titled)
+            found.append(Conversation(conversation_id, title, last_at, exchanges, popup))
             await trio.lowlevel.checkpoint()
         return Page(found, Position(rows[limit - 1][1], rows[limit - 1][0]) if len(rows) > limit else None)
 
@@ -96,7 +100,8 @@ class Conversations:
         if row is None:
             return None
         last_at, exchanges, *titled = row
-        return Conversation(conversation_id, self._title(key.cipher, conversation_id, *titled), last_at, exchanges)
+        title, popup = self._begun(key.cipher, conversation_id, *titled)
+        return Conversation(conversation_id, title, last_at, exchanges, popup)
 
     async def exchanges(
         self, user_id: UUID, conversation_id: str, limit: int, after: Position | None = None
@@ -139,15 +144,16 @@ class Conversations:
 
         return read
 
-    def _title(
+    def _begun(
         self, cipher: Cipher, conversation_id: str, title: bytes | None, first_id: UUID | None, first: bytes | None
-    ) -> str:
-        """The stored title, or else one made from the first exchange."""
+    ) -> tuple[str, bool]:
+        """The stored title, or else one made from the first exchange, and whether that was asked in a popup."""
         stored = self._titles.read(cipher, conversation_id, title)
-        if stored is None and first is not None and first_id is not None:
+        if first is not None and first_id is not None:
             with suppress(Unreadable):
-                return make_title(self._episodic.read_exchange(cipher, first_id, first).message)
-        return stored or ""
+                said = self._episodic.read_exchange(cipher, first_id, first)
+                return make_title(said.message) if stored is None else stored, said.popup
+        return stored or "", False
 
     async def _rows(
         self, user_id: UUID, statement: StatementName, limit: int, after: Position | None, **values: object

@@ -24,7 +24,8 @@ class Exchange:
     """A message, the response to it, the agent that answered, and the texts that were recalled for the answer.
 
     `complete`: the model finished the response. `time_zone`: where the person said it, an IANA name. `facts`: what the
-    answer showed and changed in addition to its text, as JSON data, for later requests of the conversation.
+    answer showed and changed in addition to its text, as JSON data, for later requests of the conversation. `popup`: it
+    was asked in a popup on items.
     """
 
     message: str
@@ -34,6 +35,7 @@ class Exchange:
     complete: bool = True
     time_zone: str | None = None
     facts: Sequence[Mapping[str, Any]] = ()
+    popup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class EpisodicMemory:
             said["time_zone"] = exchange.time_zone
         if exchange.facts:
             said["facts"] = list(exchange.facts)
+        if exchange.popup:
+            said["popup"] = True
         return {
             "summary_encrypted": seal_summary(user_key.cipher, episode_id, text, complete=exchange.complete),
             "exchange_encrypted": user_key.cipher.seal(exchange_purpose(episode_id), said),
@@ -159,4 +163,5 @@ class EpisodicMemory:
             said.get("complete", True),
             said.get("time_zone"),
             said.get("facts", ()),
+            said.get("popup") is True,
         )

@@ -258,6 +258,7 @@ class MemoryService:
             complete=complete,
             time_zone=time_zone,
             facts=facts,
+            popup=chat.mode == "popup",
         )
         try:
             # A cancellation does not reach a finished answer: it would be lost.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -45,6 +45,9 @@ class ConversationSummary(BaseModel):
     title: str
     last_message_at: datetime
     count: int
+    kind: Literal["home", "popup"] = Field(
+        description="`popup`: it began in a popup on items. Conversations of older versions are `home`."
+    )
 
 
 class ConversationList(BaseModel):
@@ -219,4 +222,10 @@ def _unknown() -> ApiError:
 
 
 def _summary(one: Conversation) -> ConversationSummary:
-    return ConversationSummary(id=one.id, title=one.title, last_message_at=one.last_message_at, count=one.exchanges)
+    return ConversationSummary(
+        id=one.id,
+        title=one.title,
+        last_message_at=one.last_message_at,
+        count=one.exchanges,
+        kind="popup" if one.popup else "home",
+    )

@@ -177,7 +177,7 @@ def test_an_answer_from_start_to_end() -> None:
     }
     renderer.frame(WsStreamEnd.model_validate(end | {"request_id": ID}))
     text = shown(target)
-    assert text.startswith("task_agent\nYou have two.\nLook\n")
+    assert text.startswith("Tasks\nYou have two.\nLook\n")
     assert text.endswith("Done.\ncreated task: New\n")
     assert "cell" in text
 
@@ -219,8 +219,8 @@ def test_answers_that_are_not_complete_show_a_note(end: dict[str, Any], said: st
     renderer.frame(WsStreamText(request_id=ID, block=0, chunk="half"))
     renderer.frame(WsStreamEnd.model_validate(end | {"request_id": ID}))
     # A long note is broken into lines.
-    assert shown(target).split() == f"notes half {said}".split()
-    assert shown(target).startswith("notes\nhalf\n")
+    assert shown(target).split() == f"Notes half {said}".split()
+    assert shown(target).startswith("Notes\nhalf\n")
 
 
 @pytest.mark.parametrize(

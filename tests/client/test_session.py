@@ -14,7 +14,7 @@ import pytest
 import trio
 from rich.console import Console
 
-from client.terminal.app import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, Options, run
+from client.terminal.app import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, Options, run
 from client.terminal.device_login import DeviceLogin
 from client.terminal.prompt import PipeReader, Prompt
 from client.terminal.store import InvalidDataError
@@ -93,7 +93,7 @@ async def test_one_message_and_its_exit_code(rest: str, tmp_path: Path, status: 
 
     found, said = await sit(script, rest, tmp_path, message="hello")
     assert found == code
-    assert said.startswith("task_agent\nhello back\n")
+    assert said.startswith("Tasks\nhello back\n")
 
 
 async def test_the_account_is_stored_and_private(rest: str, tmp_path: Path) -> None:
@@ -382,18 +382,3 @@ async def test_a_lost_connection_keeps_the_conversation(rest: str, tmp_path: Pat
     assert "second answer" in said
     assert "Connecting again" in said
     assert asked[0].conversation_id == asked[1].conversation_id
-
-
-async def test_unreachable_servers_and_an_invalid_file(tmp_path: Path, rest: str) -> None:
-    console = Console(file=io.StringIO(), width=200)
-    options = Options("ws://127.0.0.1:1/", "http://127.0.0.1:1", tmp_path, message="hello")
-    assert await run(options, console, None, interactive=False) == EXIT_UNREACHABLE
-    options = Options("ws://127.0.0.1:1/", rest, tmp_path, message="hello")
-    assert await run(options, console, None, interactive=False) == EXIT_UNREACHABLE
-    (tmp_path / "device.json").write_text("broken")
-    assert await run(options, console, None, interactive=False) == EXIT_UNREACHABLE
-    assert isinstance(console.file, io.StringIO)
-    said = console.file.getvalue()
-    assert "Start the server with `make run`." in said
-    assert "ws://127.0.0.1:1/ cannot be reached" in said
-    assert "is not JSON" in said

@@ -6,10 +6,10 @@ import pytest
 
 from agents.router import agent_by_words
 from agents.turn import Scope
-from demo.sentences import CANNOT, DISCLOSURE, HELP
+from demo.sentences import CANNOT, DISCLOSURE, GREETING, HELP
 from streaming.chat import Message
 from tests.demo.demo_conversation import Talk, talk
-from tests.demo.questions import OUTSIDE, QUESTIONS, Asked
+from tests.demo.questions import NOT_UNDERSTOOD, OUTSIDE, QUESTIONS, REPHRASED, Asked
 from tests.demo.sample_items import sample_items
 
 DATA = sample_items()
@@ -24,7 +24,7 @@ def test_there_are_forty_questions() -> None:
     assert len({asked.question for asked in QUESTIONS}) >= 40
 
 
-@pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.question)
+@pytest.mark.parametrize("asked", [*QUESTIONS, *REPHRASED], ids=lambda asked: asked.question)
 def test_a_question_about_the_sample_data_is_answered_rightly(asked: Asked) -> None:
     answer = ask(asked.question)
     for words in asked.says:
@@ -43,6 +43,17 @@ def test_what_it_cannot_do_it_says_plainly(question: str) -> None:
     assert [block["type"] for block in answer.blocks] == ["text"]
 
 
+@pytest.mark.parametrize("question", NOT_UNDERSTOOD)
+def test_a_question_with_words_that_no_rule_reads_is_not_answered(question: str) -> None:
+    answer = ask(question)
+    assert "I can't" in answer.text
+    assert [block["type"] for block in answer.blocks] == ["text"]
+
+
+def test_a_name_that_is_neither_a_project_nor_a_person_is_not_ignored() -> None:
+    assert "I found no project and no person called “Kyoto trip”." in ask("Show the tasks for the Kyoto trip").text
+
+
 def test_an_unknown_name_is_not_guessed() -> None:
     answer = ask("When is the moon landing?")
     assert "I found nothing about “moon landing”" in answer.text
@@ -52,7 +63,11 @@ def test_it_introduces_itself_once_in_a_conversation() -> None:
     assert DISCLOSURE in ask("What is overdue?").text
     history = (Message("user", "What is overdue?"), Message("assistant", "You have 2 open tasks that are overdue."))
     assert DISCLOSURE not in ask("What is overdue?", history=history).text
-    assert DISCLOSURE in ask("help", history=history).text
+    for message in ("help", "hello", "thanks", "Which tasks are blocked?", "Tell me a joke"):
+        assert DISCLOSURE not in ask(message, history=history).text
+    assert GREETING in ask("hello", history=history).text
+    assert HELP in ask("help", history=history).text
+    assert DISCLOSURE in ask("who are you?", history=history).text
 
 
 @pytest.mark.parametrize("message", ["help", "Help!", "hi", "What can you do?", "who are you?"])

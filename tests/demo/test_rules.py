@@ -110,7 +110,9 @@ def test_a_broken_chart_is_corrected_in_the_repair() -> None:
 
 def test_the_general_agent_reads_when_there_is_something_to_read() -> None:
     assert talk("xyzzy", "general_agent").names == []
-    assert "I did not understand that" in talk("xyzzy", "general_agent").text
+    assert "I can't answer that" in talk("xyzzy", "general_agent").text
+    assert talk("show me", "general_agent").names == []
+    assert "I did not understand that" in talk("show me", "general_agent").text
     assert talk("give me an overview", "general_agent").names == [
         ["list_tasks", "list_projects", "list_notes", "list_checkpoints"]
     ]

@@ -61,10 +61,12 @@ def test_every_sentence_is_translated(language: str) -> None:
         "field.clientId",
         "field.date",
         "terminal.note",
+        "terminal.agent_note_agent",
+        "terminal.agent_general_agent",
         "terminal.no",
         "terminal.day",
         "terminal.day_and_year",
-    }  # French: notes, Client, Date, the order in a day; Spanish: no
+    }  # French: notes, Assistant, Client, Date, the order in a day; Spanish: no
 
 
 @pytest.mark.parametrize("code", [*ErrorCode, *REST_CODES])

@@ -231,8 +231,8 @@ async def test_conversations_are_listed_read_renamed_and_forgotten(database: str
             await chat(tessera, account.access_token, message=message, conversation_id=conversation)
 
         first = await call(tessera, account, "GET", "?limit=1")
-        assert [(one["id"], one["title"], one["count"]) for one in first["conversations"]] == [
-            ("a/b c", "Plan the garden party", 2)
+        assert [(one["id"], one["title"], one["count"], one["kind"]) for one in first["conversations"]] == [
+            ("a/b c", "Plan the garden party", 2, "home")
         ]
         rest = await call(tessera, account, "GET", "", params={"limit": 5, "cursor": first["next"]})
         assert [one["id"] for one in rest["conversations"]] == ["two"]

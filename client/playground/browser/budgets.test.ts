@@ -82,11 +82,19 @@ async function counted(page: Page): Promise<() => Promise<{ tasks: number; chang
   return async () => ({ ...(await page.evaluate(() => Object(globalThis).tesseraCounts)) });
 }
 
-async function fresh(): Promise<{ context: BrowserContext; page: Page; loaded: Loaded[] }> {
+interface Fresh {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly session: CDPSession;
+  readonly loaded: Loaded[];
+}
+
+async function fresh(): Promise<Fresh> {
   const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
-  return { context, page, loaded: await slowed(await context.newCDPSession(page)) };
+  const session = await context.newCDPSession(page);
+  return { context, page, session, loaded: await slowed(session) };
 }
 
 it("shows the sign-in form after two steps and few bytes on a slow network", async () => {
@@ -106,10 +114,10 @@ it("shows the sign-in form after two steps and few bytes on a slow network", asy
 });
 
 it("shows a guest's first screen with one response, and connects within the budget of requests, bytes and work", async () => {
-  const { context, page, loaded } = await fresh();
+  const { context, page, session, loaded } = await fresh();
   const counts = await counted(page);
   let steps = Number.POSITIVE_INFINITY;
-  page.once("websocket", () => {
+  session.once("Network.webSocketCreated", () => {
     steps = chain(arrived(loaded));
   });
   const began = performance.now();

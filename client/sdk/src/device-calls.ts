@@ -8,8 +8,19 @@ import type {
   WsToolError,
   WsToolResult,
 } from "./generated/protocol.js";
-import type { Journal, JournalEntry } from "./journal.js";
-import { type Approve, type CallContext, type Entity, parseToolName, stated, type Tools, type Verb } from "./tools.js";
+import { type Journal, type JournalEntry, journalFailed } from "./journal.js";
+import {
+  type Approve,
+  type CallContext,
+  type Entity,
+  isUncounted,
+  notFound,
+  parseToolName,
+  stated,
+  type Tools,
+  uncounted,
+  type Verb,
+} from "./tools.js";
 import { tellsOfChange, UnacknowledgedResults } from "./unacknowledged.js";
 import type { UndoLog } from "./undo.js";
 
@@ -313,6 +324,7 @@ export class DeviceCalls {
       case "update":
         return { ...answer, ...stated(frame, frame.args["id"]), data };
       default:
+        if (verb === "list" && isUncounted(data)) this.options.onError(uncounted(frame.tool));
         return { ...answer, data };
     }
   }
@@ -385,12 +397,4 @@ export class DeviceCalls {
     this.options.onError(new TesseraError("tool_failed", `The tool ${name} threw an error.`, { cause: error }));
     return { code: "tool_failed", message: "The device could not run this tool." };
   }
-}
-
-function notFound(entity: Entity): ToolError {
-  return new ToolError("not_found", `There is no ${entity} with this id.`);
-}
-
-function journalFailed(cause: unknown): TesseraError {
-  return new TesseraError("store_failed", "The journal of tool calls cannot be read or written.", { cause });
 }

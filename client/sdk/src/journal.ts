@@ -1,3 +1,4 @@
+import { TesseraError } from "./errors.js";
 import type { WsToolResult } from "./generated/protocol.js";
 import { readJson, type Store } from "./store.js";
 
@@ -50,4 +51,8 @@ export function storeJournal(store: Store, key = "tessera.calls"): Journal {
       }
     },
   };
+}
+
+export function journalFailed(cause: unknown): TesseraError {
+  return new TesseraError("store_failed", "The journal of tool calls cannot be read or written.", { cause });
 }

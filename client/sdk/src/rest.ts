@@ -66,6 +66,8 @@ export interface ConversationSummary {
   /** ISO 8601. */
   readonly last_message_at: string;
   readonly count: number;
+  /** `popup`: it began in a popup on items. Missing from older servers. */
+  readonly kind?: "home" | "popup";
 }
 
 /** One message and the text of its answer. */

@@ -1,3 +1,4 @@
+import { TesseraError, ToolError } from "./errors.js";
 import type {
   Checkpoint,
   Note,
@@ -118,4 +119,22 @@ export function stated(frame: WsToolCall, id: unknown): Partial<WsToolResult> {
   return named.length > 0 && named.length <= MAX_ID_CHARS
     ? { request_id: frame.request_id, tool: frame.tool, id: named }
     : {};
+}
+
+/** Whether a list of an application without type checks was cut and does not say how many items there are. */
+export function isUncounted(listed: unknown): boolean {
+  const { truncated, total } = (listed ?? {}) as { readonly truncated?: unknown; readonly total?: unknown };
+  return truncated === true && !(Number.isSafeInteger(total) && (total as number) >= 0);
+}
+
+/** The error for such a list. The model gets the items all the same, and learns that there are more. */
+export function uncounted(tool: string): TesseraError {
+  return new TesseraError(
+    "invalid_argument",
+    `${tool} returned \`truncated: true\` without \`total\`. Return the number of all items that meet the conditions.`,
+  );
+}
+
+export function notFound(entity: Entity): ToolError {
+  return new ToolError("not_found", `There is no ${entity} with this id.`);
 }

@@ -1,4 +1,4 @@
--- Conversations by their last message, newest first, with the title, or else the first exchange to make a title from.
+-- Conversations by their last message, newest first, with the title and the first exchange.
 WITH page AS (
     SELECT session_id, max(created_at) AS last_at, count(*) AS exchanges
     FROM memory_episodic
@@ -16,7 +16,7 @@ LEFT JOIN memory_conversations AS c ON c.user_id = %(user_id)s AND c.conversatio
 LEFT JOIN LATERAL (
     SELECT e.id, e.exchange_encrypted
     FROM memory_episodic AS e
-    WHERE e.user_id = %(user_id)s AND e.session_id = page.session_id AND c.title_encrypted IS NULL
+    WHERE e.user_id = %(user_id)s AND e.session_id = page.session_id
     ORDER BY e.created_at, e.id
     LIMIT 1
 ) AS first ON true

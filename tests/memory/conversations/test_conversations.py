@@ -51,6 +51,25 @@ async def test_conversations_are_listed_by_their_last_message_before_and_after_e
     assert await memories.middleware.conversations.read(ann, "c") is None
 
 
+async def test_a_conversation_that_began_in_a_popup_is_named_as_one_with_and_without_a_title(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await say(memories, ann, "home", "Plan my week.", hours=0)
+    for message, hours in (("Summarize this", 1), ("Shorter", 2)):
+        at = MONDAY + timedelta(hours=hours)
+        assert await memories.middleware.store_episode(ann, "note", message, "Fine.", at=at, popup=True)
+    for _ in range(2):  # before and after enrichment, which makes the titles
+        page = await memories.middleware.conversations.page(ann, 10)
+        assert [(one.id, one.title, one.popup) for one in page.items] == [
+            ("note", "Summarize this", True),
+            ("home", "Plan my week.", False),
+        ]
+        found = await memories.middleware.conversations.read(ann, "note")
+        assert found is not None
+        assert found.popup
+        await memories.middleware.enrichment.run_once()
+
+
 async def test_a_model_makes_the_title_with_the_summary(pool: Pool) -> None:
     async def describe(message: str, response: str) -> Description:
         del response

@@ -117,7 +117,9 @@ export class Session {
     };
     this.#cards = new Cards(sessionStorage, `tessera.cards.${this.device}`);
     this.conversation = new Watched({ id: conversationId(), loading: false });
-    this.threads = new Threads(this.api);
+    this.threads = new Threads(this.api, (id) =>
+      this.asked.snapshot.some(({ conversation, on }) => conversation === id && on !== undefined),
+    );
     this.tessera = connect({
       url,
       store: sessionStorage,

@@ -35,7 +35,11 @@ export class Threads extends Watched<ThreadList> {
   #reading: Promise<void> | undefined;
   #again = false;
 
-  constructor(private readonly api: RestClient) {
+  /** `isPopup`: this tab knows that a conversation is a popup's, also one that an older server or page began. */
+  constructor(
+    private readonly api: RestClient,
+    private readonly isPopup: (id: string) => boolean,
+  ) {
     super({ threads: [], next: undefined, fault: "" });
   }
 
@@ -114,7 +118,9 @@ export class Threads extends Watched<ThreadList> {
     let next = cursor;
     for (let pages = 1; ; pages += 1) {
       const page = await this.api.conversations.list(next === undefined ? {} : { cursor: next });
-      const threads = page.conversations.filter(({ id }) => !id.startsWith(POPUP));
+      const threads = page.conversations.filter(
+        ({ id, kind }) => kind !== "popup" && !id.startsWith(POPUP) && !this.isPopup(id),
+      );
       next = page.next;
       if (threads.length > 0 || next === undefined || pages === MOST_PAGES) return { threads, next };
     }

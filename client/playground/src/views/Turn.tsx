@@ -191,8 +191,22 @@ function CopyAnswer({ text }: { readonly text: string }) {
   );
 }
 
+/** The agent of a popup's domain. */
+const AGENT_OF = {
+  tasks: "task_agent",
+  projects: "project_agent",
+  notes: "note_agent",
+  checkpoints: "checkpoint_agent",
+} as const;
+
+/** An agent of a newer server has its own name. */
+function nameOf(agent: string, { agents }: Words): string {
+  return Object.hasOwn(agents, agent) ? agents[agent as keyof typeof agents] : agent.replace("_", " ");
+}
+
 function facts({ status, agent, domain, usage }: AnswerSnapshot, words: Words, wording: Wording): string {
-  const parts = [statesOf(wording).answer[status], agent?.replace("_", " ") ?? domain];
+  const by = agent === null ? domain && words.agents[AGENT_OF[domain]] : nameOf(agent, words);
+  const parts = [statesOf(wording).answer[status], by];
   if (usage !== null) parts.push(fill(words.tokens, { input: usage.input_tokens, output: usage.output_tokens }));
   return parts.filter(Boolean).join(" · ");
 }

@@ -93,6 +93,13 @@ export const ar: Words = {
   themes: { system: "النظام", light: "فاتح", dark: "داكن" },
   entities: { task: "المهام", project: "المشاريع", note: "الملاحظات", checkpoint: "نقاط التحقق" },
   entity: { task: "مهمة", project: "مشروع", note: "ملاحظة", checkpoint: "نقطة تحقق" },
+  agents: {
+    task_agent: "المهام",
+    project_agent: "المشاريع",
+    note_agent: "الملاحظات",
+    checkpoint_agent: "المراحل",
+    general_agent: "المساعد",
+  },
   steps: {
     list: "قراءة: {what}",
     get: "قراءة: {what}",

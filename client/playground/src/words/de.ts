@@ -94,6 +94,13 @@ export const de: Words = {
   themes: { system: "System", light: "hell", dark: "dunkel" },
   entities: { task: "Aufgaben", project: "Projekte", note: "Notizen", checkpoint: "Meilensteine" },
   entity: { task: "Aufgabe", project: "Projekt", note: "Notiz", checkpoint: "Meilenstein" },
+  agents: {
+    task_agent: "Aufgaben",
+    project_agent: "Projekte",
+    note_agent: "Notizen",
+    checkpoint_agent: "Meilensteine",
+    general_agent: "Assistent",
+  },
   steps: {
     list: "Gelesen: {what}",
     get: "Gelesen: {what}",

@@ -54,6 +54,13 @@ export const en = {
   newDeviceId: "Use a new device id",
   entities: { task: "tasks", project: "projects", note: "notes", checkpoint: "checkpoints" },
   entity: { task: "task", project: "project", note: "note", checkpoint: "checkpoint" },
+  agents: {
+    task_agent: "Tasks",
+    project_agent: "Projects",
+    note_agent: "Notes",
+    checkpoint_agent: "Checkpoints",
+    general_agent: "Assistant",
+  },
   thisDevice: "This device's data",
   kinds: "Kinds of items",
   add: "Add",

@@ -94,6 +94,13 @@ export const es: Words = {
   themes: { system: "sistema", light: "claro", dark: "oscuro" },
   entities: { task: "tareas", project: "proyectos", note: "notas", checkpoint: "hitos" },
   entity: { task: "tarea", project: "proyecto", note: "nota", checkpoint: "hito" },
+  agents: {
+    task_agent: "Tareas",
+    project_agent: "Proyectos",
+    note_agent: "Notas",
+    checkpoint_agent: "Hitos",
+    general_agent: "Asistente",
+  },
   steps: {
     list: "Lectura: {what}",
     get: "Lectura: {what}",

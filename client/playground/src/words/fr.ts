@@ -94,6 +94,13 @@ export const fr: Words = {
   themes: { system: "système", light: "clair", dark: "sombre" },
   entities: { task: "tâches", project: "projets", note: "notes", checkpoint: "jalons" },
   entity: { task: "tâche", project: "projet", note: "note", checkpoint: "jalon" },
+  agents: {
+    task_agent: "Tâches",
+    project_agent: "Projets",
+    note_agent: "Notes",
+    checkpoint_agent: "Jalons",
+    general_agent: "Assistant",
+  },
   steps: {
     list: "Lecture : {what}",
     get: "Lecture : {what}",

@@ -94,6 +94,13 @@ export const ja: Words = {
   themes: { system: "システム", light: "ライト", dark: "ダーク" },
   entities: { task: "タスク", project: "プロジェクト", note: "メモ", checkpoint: "チェックポイント" },
   entity: { task: "タスク", project: "プロジェクト", note: "メモ", checkpoint: "チェックポイント" },
+  agents: {
+    task_agent: "タスク",
+    project_agent: "プロジェクト",
+    note_agent: "ノート",
+    checkpoint_agent: "マイルストーン",
+    general_agent: "アシスタント",
+  },
   steps: {
     list: "読み取り：{what}",
     get: "読み取り：{what}",

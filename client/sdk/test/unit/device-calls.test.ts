@@ -77,6 +77,22 @@ describe("each of the twenty tools", () => {
   });
 });
 
+test.each([
+  [{ truncated: true }, 1],
+  [{ truncated: true, total: "2" }, 1],
+  [{ truncated: true, total: 2 }, 0],
+  [{ truncated: false }, 0],
+])("a list with %j reports %i errors, and the model gets the items", async (counts, reported) => {
+  const listed = { items: [{ id: "t1", title: "X" }], ...counts };
+  const tools = { task: { list: () => listed } } as unknown as Tools; // as an application without type checks
+  const { client, peer } = await server.online({ tools });
+  const errors: TesseraError[] = [];
+  client.on("error", (error) => errors.push(error));
+  expect(await run(peer, callOf("list_tasks"))).toMatchObject({ ok: true, data: listed });
+  expect(errors.map(({ code }) => code)).toEqual(Array(reported).fill("invalid_argument"));
+  expect(errors.every(({ message }) => message.includes("list_tasks"))).toBe(true);
+});
+
 describe("a tool", () => {
   const task = (get: () => unknown): Tools => ({ task: { get } }) as unknown as Tools;
 
