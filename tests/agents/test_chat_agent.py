@@ -95,7 +95,7 @@ async def test_a_tool_round_and_then_the_answer(models: Models) -> None:
     assert [call["id"] for call in asked["tool_calls"]] == ["call00001", "call00002"]
     assert [message["tool_call_id"] for message in (first, second)] == ["call00001", "call00002"]
     rows = [["t1", "Send the offer"], ["t2", "Call Ada"]]
-    assert json.loads(first["content"]) == {"columns": ["id", "title"], "rows": rows}
+    assert json.loads(first["content"]) == {"count": 2, "columns": ["id", "title"], "rows": rows}
     assert json.loads(second["content"]) == done
 
 
