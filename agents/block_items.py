@@ -9,7 +9,15 @@ from typing import Any, Final
 
 import trio
 
-from agents.binding import MAX_LISTED, device_lists, matches_none, names_projects, needs_all_items
+from agents.binding import (
+    MAX_LISTED,
+    device_lists,
+    matches_none,
+    names_projects,
+    names_unknown_project,
+    needs_all_items,
+    with_project_ids,
+)
 from agents.limits import AgentLimits
 from agents.tools import DeviceAccess, ToolError, check_edit
 from agents.turn import Turn
@@ -18,6 +26,7 @@ from person import Sentences
 from streaming.answer import FetchableBlock
 from streaming.wire import Entity
 
+_ALL: Final[Mapping[str, Any]] = {"limit": MAX_LISTED}
 _MAX_GETS = 5
 """Named items that are read one by one; for more, the entity is listed."""
 _REASONS: Final = frozenset(("device_offline", "device_gone", "deadline", "denied", "tool_limit", "too_many"))
@@ -56,8 +65,12 @@ class BlockItems:
         if isinstance(block, EntityRefBlock):
             return bool(self._missing(block))
         entity = block.source.entity
+        projects = self._turn.tool_results.resolve("project")
+        if names_unknown_project(block, projects) and not self._is_done("project", _ALL):
+            return True
         if entity not in self._entities:
             return not self._turn.tool_results.resolve(entity)
+        block = with_project_ids(block, projects)
         return not all(self._is_done(entity, args) for args in device_lists(block, self._turn.calendar))
 
     def _is_done(self, entity: Entity, args: Mapping[str, Any]) -> bool:
@@ -74,7 +87,7 @@ class BlockItems:
         found = self._turn.tool_results.resolve(entity)
         if found and entity not in self._entities:
             return []
-        wanted: list[Mapping[str, Any]] = [{"limit": MAX_LISTED}]
+        wanted: list[Mapping[str, Any]] = [_ALL]
         if block.ids is not None:
             known = {str(item["id"]) for item in found}
             unknown = [item_id for item_id in dict.fromkeys(block.ids) if item_id not in known]
@@ -91,21 +104,27 @@ class BlockItems:
         if isinstance(block, EntityRefBlock):
             return await self._fetch_reference(block)
         entity = block.source.entity
+        results = self._turn.tool_results
+        if names_unknown_project(block, results.resolve("project")):
+            await self._read_all([("project", _ALL)])
+        block = with_project_ids(block, results.resolve("project"))
+        if entity not in self._entities and results.resolve(entity):
+            return None  # only the project's id was missing
         self._entities.add(entity)
         wanted: list[tuple[Entity, Mapping[str, Any]]] = [
             (entity, args) for args in device_lists(block, self._turn.calendar)
         ]
         lists = len(wanted)
-        if names_projects(block) and not self._turn.tool_results.resolve("project"):
+        if names_projects(block) and not results.resolve("project"):
             # Only for the names: without them, the block shows the projects' ids.
-            wanted.append(("project", {"limit": MAX_LISTED}))
+            wanted.append(("project", _ALL))
         found = (await self._read_all(wanted))[:lists]
         problem = next((one.problem for one in found if one.problem is not None), None)
         if problem is None and any(one.truncated for one in found) and needs_all_items(block):
             problem = "too_many"
         if problem is not None:
             return self._say_problem(block, entity, problem)
-        items = self._turn.tool_results.resolve(entity)
+        items = results.resolve(entity)
         # A device may not test every condition, so a list with items can still have none that match.
         if all(one.empty for one in found) or matches_none(entity, items, block.source.filter, self._turn.calendar):
             return self._say("block.no_match", block, entity)

@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.binding.chart import chart_data
 from agents.binding.labels import Labels
+from agents.binding.project_names import with_project_ids
 from agents.binding.table import table_data
 from agents.binding.timeline import timeline_data
 from agents.binding.unbindable import Unbindable
@@ -39,6 +40,7 @@ class Binder:
         items = self._results.resolve(entity)
         if not items:
             return Unbound(BindReason.NOT_FETCHED.value, f"No tool of this conversation returned a {entity}.")
+        block = with_project_ids(block, self._results.resolve("project"))
         calendar = self._calendar()
         labels = Labels(self._project_names(), self._sentences())
         try:

@@ -145,7 +145,13 @@ _VIEWS: Final = (
         "show_chart",
         None,
         None,
-        (_must("type", values=CHART_KINDS), _OF, _must("by", values=_FIELD_NAMES, hint="FIELD"), _must("title")),
+        (
+            _must("type", values=CHART_KINDS),
+            _OF,
+            _must("by", values=_FIELD_NAMES, hint="FIELD"),
+            _must("title"),
+            _PROJECT,
+        ),
         "items counted by a field",
     ),
     _Row(
@@ -156,9 +162,10 @@ _VIEWS: Final = (
             _OF,
             _may("columns", values=_FIELD_NAMES, several=True, hint="FIELD"),
             _may("sort", values=_FIELD_NAMES, hint="FIELD"),
+            _PROJECT,
         ),
     ),
-    _Row("show_timeline", None, None, (_must("of", values=("checkpoint", "task")),)),
+    _Row("show_timeline", None, None, (_must("of", values=("checkpoint", "task")), _PROJECT)),
 )
 _SAYS: Final = _Row(SAY, None, None, (_must("text"),), "an answer or a question in words, when no tool is needed")
 _ANSWERS: Final = _Row(ANSWER, None, None, (), "after a result, when nothing else is to be done")

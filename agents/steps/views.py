@@ -16,11 +16,13 @@ def view_block(name: str, args: Mapping[str, Any]) -> str | None:
     entity = args.get("of")
     if not isinstance(entity, str) or entity not in FIELDS:
         return None
+    source: dict[str, Any] = {"entity": entity}
+    if entity != "project" and (project := _project(args.get("project"))) is not None:
+        source["filter"] = {"projectId": project}
     match name:
         case "show_chart":
-            source: dict[str, Any]
             by = _field(entity, args.get("by"))
-            source = {"entity": entity, "agg": "count", **({"groupBy": by} if by else {})}
+            source |= {"agg": "count", **({"groupBy": by} if by else {})}
             kind = args.get("type") if args.get("type") in CHART_KINDS else "bar"
             title = args.get("title")
             block = {
@@ -32,14 +34,13 @@ def view_block(name: str, args: Mapping[str, Any]) -> str | None:
         case "show_table":
             columns = [known for one in _list(args.get("columns")) if (known := _field(entity, one))]
             sort = _field(entity, args.get("sort"))
-            source = {"entity": entity}
             if columns:
                 source["columns"] = list(dict.fromkeys(columns))
             if sort:
                 source["sort"] = sort
             block = {"type": "table", "from": source}
         case "show_timeline":
-            block = {"type": "timeline", "from": {"entity": entity}}
+            block = {"type": "timeline", "from": source}
         case _:
             return None
     return json.dumps(block, ensure_ascii=False)
@@ -64,6 +65,13 @@ def _field(entity: str, written: Any) -> str | None:
     if meant == "title" and entity == "project":
         meant = "name"
     return meant if meant in FIELDS[entity] and meant != "id" else None
+
+
+def _project(written: Any) -> str | None:
+    """The project that the block is about, as the model named it; None for all."""
+    if not isinstance(written, str) or not written.strip() or written.strip().casefold() in ("any", "all", "none", "*"):
+        return None
+    return written.strip()
 
 
 def _list(value: Any) -> list[Any]:

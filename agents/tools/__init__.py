@@ -11,7 +11,7 @@ from agents.tools.error import ToolError
 from agents.tools.hand_over import HAND_OVER
 from agents.tools.notes import NOTE_TOOLS
 from agents.tools.projects import PROJECT_TOOLS
-from agents.tools.references import plain, plain_title
+from agents.tools.references import bare, plain, plain_title
 from agents.tools.result_text import render_result
 from agents.tools.signatures import signatures
 from agents.tools.tasks import TASK_TOOLS
@@ -28,6 +28,7 @@ __all__ = [
     "DeviceAccess",
     "Tool",
     "ToolError",
+    "bare",
     "check_edit",
     "plain",
     "plain_title",

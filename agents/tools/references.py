@@ -62,13 +62,13 @@ async def find_item(access: DeviceAccess, entity: Entity, written: str, *, exact
 async def find_title(access: DeviceAccess, entity: Entity, title: str, *, exact: bool = False) -> str:
     """The id of the one item with this title. Raises `ToolError`."""
     wanted = plain(title)
-    bare = _bare(wanted, entity)
+    without_kind = bare(wanted, entity)
     found = [item for item in await _look_up(access, entity, {"text": title, "limit": _SEARCHED}) if _is(item, wanted)]
     if not found:
         listed = await _look_up(access, entity, {"limit": _LISTED})
         found = [item for item in listed if _is(item, wanted) or str(item["id"]) == title]
-        found = found or [item for item in listed if _is(item, bare)]
-        alike = _alike(listed, wanted) or _alike(listed, bare)
+        found = found or [item for item in listed if _is(item, without_kind)]
+        alike = _alike(listed, wanted) or _alike(listed, without_kind)
         if not found and not exact and len(alike) == 1:
             found = alike
         if not found:
@@ -82,11 +82,11 @@ async def _look_up(access: DeviceAccess, entity: Entity, args: Mapping[str, Any]
     return [item for item in await access.look_up(entity, args) if item.get("id") is not None]
 
 
-def _title(item: Item) -> str:
+def _title(item: Mapping[str, Any]) -> str:
     return str(item.get("title") or item.get("name") or "")
 
 
-def plain_title(item: Item) -> str:
+def plain_title(item: Mapping[str, Any]) -> str:
     """The title or name of an item, as `plain` gives it."""
     return plain(_title(item))
 
@@ -110,12 +110,15 @@ def plain(text: str) -> str:
     return " ".join(folded.split()).strip("\"'`“”„«».")
 
 
-def _bare(wanted: str, entity: Entity) -> str:
-    """`wanted` without an article before it and without the kind of the item beside it; `wanted` if nothing is left."""
-    bare = _ARTICLE.sub("", wanted)
+def bare(written: str, entity: Entity) -> str:
+    """A title without an article before it and without the kind of the item next to it, as `plain` gives it.
+
+    If nothing is left, all of it is the title.
+    """
+    wanted = plain(written)
     kind = _KINDS[entity]
-    bare = re.sub(rf"^(?:{kind})\s+|[\s-]+(?:{kind})$", "", bare)
-    return bare.strip("\"'`“”„«». ") or wanted
+    found = re.sub(rf"^(?:{kind})\s+|[\s-]+(?:{kind})$", "", _ARTICLE.sub("", wanted))
+    return found.strip("\"'`“”„«». ") or wanted
 
 
 def _not_found(entity: Entity, written: str, candidates: Sequence[Item]) -> ToolError:

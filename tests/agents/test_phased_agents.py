@@ -137,6 +137,21 @@ async def test_schema_reads_results_as_quoted_data_with_handles() -> None:
             {"type": "table", "from": {"entity": "project", "columns": ["name"], "sort": "name"}},
         ),
         (
+            ("show_timeline", {"of": "checkpoint", "project": "the Launch project"}),
+            "checkpoint_agent",
+            {"type": "timeline", "from": {"entity": "checkpoint", "filter": {"projectId": "the Launch project"}}},
+        ),
+        (
+            ("show_table", {"of": "project", "project": "Launch"}),
+            "project_agent",
+            {"type": "table", "from": {"entity": "project"}},
+        ),
+        (
+            ("show_table", {"of": "task", "project": "all"}),
+            "task_agent",
+            {"type": "table", "from": {"entity": "task"}},
+        ),
+        (
             ("show_timeline", {"of": "checkpoint"}),
             "checkpoint_agent",
             {"type": "timeline", "from": {"entity": "checkpoint"}},

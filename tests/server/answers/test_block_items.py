@@ -113,6 +113,30 @@ async def test_projects_are_listed_for_their_names(database: str) -> None:
         assert sorted(name for name, _ in tools.calls) == ["list_projects", "list_tasks"]
 
 
+@pytest.mark.parametrize("name", ["Orion", "the orion project", "p1", ["Orion", "Vega"], {"not": "Vega"}])
+async def test_a_filter_takes_the_name_of_a_project(database: str, name: Any) -> None:
+    table = {"type": "table", "from": {"entity": "task", "columns": ["title"], "filter": {"projectId": name}}}
+    async with open_tessera(database) as tessera:
+        recorded = Recorded({"task": TASKS, "project": PROJECTS})
+        async with tessera.device(tools=recorded.table()) as device:
+            answer = await ask(tessera, device, table)
+    (block,) = answer.blocks
+    titles = {row[0] for row in block.data["rows"]}
+    assert titles == ({"Write", "Read", "Call"} if isinstance(name, list) else {"Write", "Call"})
+    asked = [tool for tool, _ in recorded.calls]
+    assert sorted(asked) == ["list_projects", "list_tasks"]
+
+
+async def test_a_name_of_no_project_matches_nothing(database: str) -> None:
+    table = {"type": "table", "from": {"entity": "task", "filter": {"projectId": "Moon landing"}}}
+    async with open_tessera(database) as tessera:
+        recorded = Recorded({"task": TASKS, "project": PROJECTS})
+        async with tessera.device(tools=recorded.table()) as device:
+            answer = await ask(tessera, device, table)
+    assert answer.blocks == []
+    assert answer.text
+
+
 async def test_what_a_tool_returned_is_not_listed_again(database: str) -> None:
     tools = Recorded({"task": TASKS})
     async with open_tessera(database) as tessera, tessera.device(tools=tools.table()) as device:

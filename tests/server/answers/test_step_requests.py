@@ -95,7 +95,7 @@ REQUESTS: Final = (
         {"type": "bar", "of": "task", "by": "status", "title": "Tasks by status"},
     ),
     Request("Show my tasks in a table, sorted by due date", "show_table", {"of": "task", "sort": "dueDate"}),
-    Request("Show the timeline of the Launch checkpoints", "show_timeline", {"of": "checkpoint"}),
+    Request("Show the timeline of the Launch checkpoints", "show_timeline", {"of": "checkpoint", "project": "Launch"}),
     Request("Was ist heute fällig?", "list_tasks", {"due": "today"}),
     Request(
         "Crée une tâche Acheter du pain pour demain",
