@@ -3,6 +3,7 @@
 python -m bench.memory                        recall and MRR on the public files, if they are present
 python -m bench.memory --corpus FILE          the same on another file of that format (bench/memories/corpus.py)
 python -m bench.memory --compare "session_weight=0,coverage=0.15"   that configuration too, with the paired differences
+python -m bench.memory --parts                what each part of the search gives, with paired differences
 python -m bench.memory --latency              p50/p95 of recall and storage, for 1k and 10k memories among 100k
 python -m bench.memory --latency --large      the same for 1k, 10k, 100k and 300k among a million of 10,000 users
 python -m bench.memory --indexes              processor time and disk of both indexes, for 10k and 100k memories
@@ -27,6 +28,7 @@ from bench.memories.comparison import Configuration
 from bench.memories.environment import Remembering, open_environment
 from bench.memories.indexes import measure_indexes
 from bench.memories.latency import LARGE, SMALL, measure_latency
+from bench.memories.parts import measure_parts
 from bench.memories.quality import measure_quality
 from memory import MemoryLimits
 from memory.embedding import Embedder, LocalEmbedder
@@ -48,6 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="NAME=VALUE,...",
         help="another configuration, by fields of Ranking and Floor (memory/recall/search.py)",
     )
+    parser.add_argument("--parts", action="store_true", help="measure what each part of the search gives instead")
     parser.add_argument("--latency", action="store_true", help="measure times instead")
     parser.add_argument("--large", action="store_true", help="with --latency: a million rows; takes minutes and 20 GB")
     parser.add_argument("--state", type=Path, metavar="DIR", help="with --latency: keep the filled database there")
@@ -62,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     paths = options.corpus or [*sorted(_DATA.glob("*.jsonl.gz")), _LANGUAGES]
     if not options.corpus and len(paths) == 1:
         print(f"no public files in {_DATA}: name one with --corpus, or set TESSERA_SHARED_DATA")
-    _run(_quality, paths, options.lexical, options.compare)
+    _run(_quality, paths, options.lexical, options.compare, options.parts)
 
 
 def _run(measure: Callable[..., Awaitable[object]], *arguments: object) -> None:
@@ -88,13 +91,16 @@ async def until_told(measure: Callable[..., Awaitable[object]], *arguments: obje
     return told
 
 
-async def _quality(paths: list[Path], lexical: bool, other: Configuration | None) -> None:
+async def _quality(paths: list[Path], lexical: bool, other: Configuration | None, parts: bool) -> None:
     embedder = None if lexical else await _embedder()
-    # Larger claims than in a server, because no request waits meanwhile.
-    limits = MemoryLimits(batch=100)
+    # Larger claims and longer waits than in a server, because no request waits meanwhile.
+    limits = MemoryLimits(batch=100, embed_query_s=60.0)
     remembering = Remembering(embedder) if embedder is not None else None
     async with open_environment(remembering, durable=False, limits=limits) as environment:
-        await measure_quality(environment, paths, other)
+        if parts:
+            await measure_parts(environment, paths)
+        else:
+            await measure_quality(environment, paths, other)
 
 
 async def _embedder() -> Embedder | None:

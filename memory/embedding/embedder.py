@@ -60,12 +60,16 @@ class Calibration:
     """What was measured with a model, for the floor of recall.
 
     `coverage_weight`: how much a memory that has all words of the query may be below `cosine_floor`.
+    `spread_weight`: how much `cosine_floor` rises with the standard deviation of the cosines of the query with all
+    memories. `usual_spread`: what that deviation usually is, estimated from signatures (`memory.recall.Floor`).
     `earlier_model`: the name of a model whose vectors can be compared with those of this one; None: there is none.
     """
 
     coverage_weight: float
     multilingual: Multilingual | None = None
     earlier_model: str | None = None
+    spread_weight: float = 0.0
+    usual_spread: float = 0.0
 
 
 @runtime_checkable

@@ -24,7 +24,7 @@ from memory.recall.newer import newest_first
 from memory.recall.past import past_range
 from memory.recall.recalled import Found, KnownPattern, Recalled
 from memory.recall.search import MAX_QUERY_TERMS, Floor, Hit, MultilingualQuery, Ranking, SearchQuery
-from memory.text import without_stamp
+from memory.text import shown, shown_title, without_stamp
 from memory.tiers import (
     AssociativeMemory,
     Content,
@@ -163,7 +163,12 @@ class Recall:
             share = np.sqrt(calibration.multilingual.share)
             rotated = key.rotation.apply(np.asarray(alone / share, np.float32))
             multilingual = MultilingualQuery(rotated, LOWEST_FLOOR * float(share))
-        floor = replace(query.floor, coverage_weight=calibration.coverage_weight)
+        floor = replace(
+            query.floor,
+            coverage_weight=calibration.coverage_weight,
+            spread_weight=calibration.spread_weight,
+            usual_spread=calibration.usual_spread,
+        )
         return replace(query, floor=floor, multilingual=multilingual, also_model=calibration.earlier_model)
 
     async def _previous(self, user_id: UUID, conversation_id: str, message: str) -> str | None:
@@ -259,6 +264,7 @@ class Recall:
                 exact=hit.exact,
                 message=content.message,
                 answer=content.answer,
+                title=_title(hit, content),
                 before=self._beside(cipher, hit.beside[0], known),
                 after=self._beside(cipher, hit.beside[1], known),
             )
@@ -297,3 +303,13 @@ class Recall:
                 if fits(pattern["identity"], at):
                     found.append(KnownPattern(id_, pattern["text"], confidence, source))
         return found[: self._limits.patterns]
+
+
+def _title(hit: Hit, content: Content) -> str | None:
+    if hit.entity_id is not None:
+        return shown_title(content.data)
+    if hit.source == "episode" and content.message is None:
+        # Earlier releases did not store who said what: the text begins with the person's message.
+        first, _, rest = content.text.strip().partition("\n")
+        return shown(f"{first.rstrip()} …" if rest and first.rstrip()[-1:].isalnum() else first) or None
+    return None

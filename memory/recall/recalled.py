@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
+from memory.text import shown, shown_name, shown_value
 from memory.tiers import EpisodeSummary
 from memory.vault import Tier
 from person import ENGLISH, Sentences
@@ -37,6 +38,17 @@ class Found:
     """The exchange after it, like `before`."""
     superseded: bool = False
     """Whether the person has stated something else since."""
+    title: str | None = None
+    """What the person reads, if it is neither `message` nor `text`: the name of an item, or an old row's first line."""
+
+    def shown(self) -> str:
+        """What the person reads: the name of an item, or what the person said, or else the text; on one line."""
+        if self.title is not None:
+            return self.title
+        if self.entity is not None:
+            # The first line is only the type.
+            return shown(self.text.partition("\n")[2]) or shown(self.text)
+        return shown(self.message or "") or shown(self.answer or "") or shown(self.text)
 
     def contents(self) -> dict[str, str]:
         """The text for a model's prompt, by the side that said it, with summaries of the exchanges around it."""
@@ -71,7 +83,7 @@ class KnownPattern:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """One recalled item as shown to the person: its tier, why it was recalled, and what it says."""
+    """One recalled item as shown to the person: its tier, why it was recalled, and what it says, on one line."""
 
     id: UUID
     tier: Tier
@@ -121,17 +133,25 @@ class Recalled:
 
     def used(self, sentences: Sentences = ENGLISH) -> list[Used]:
         """Every item, with the reason it was recalled, in the language of `sentences`."""
-        say = sentences.say
+        say, said = sentences.say, (sentences.say("used.yes"), sentences.say("used.no"))
         return [
-            *(Used(id_, "core", say("used.core", name=key), f"{key}: {value}") for id_, key, value in self.core),
-            *(Used(found.id, "associative", found.reason(sentences), found.text) for found in self.associative),
-            *(Used(item.id, "episodic", say("used.episode"), item.summary) for item in self.episodic),
+            *(
+                Used(
+                    id_,
+                    "core",
+                    say("used.core", name=shown_name(key)),
+                    f"{shown_name(key)}: {shown_value(value, *said)}",
+                )
+                for id_, key, value in self.core
+            ),
+            *(Used(found.id, "associative", found.reason(sentences), found.shown()) for found in self.associative),
+            *(Used(item.id, "episodic", say("used.episode"), item.shown()) for item in self.episodic),
             *(
                 Used(
                     item.id,
                     "proactive",
                     say("used.habit", confidence=f"{item.confidence:.2f}", source=item.source),
-                    item.text,
+                    shown(item.text),
                 )
                 for item in self.proactive
             ),

@@ -21,6 +21,8 @@ from memory.segments import NO_DISTANCE, LoadedIndex, micros, term_number
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 _NOTHING: Final = np.nan
+_USUAL_COUNT: Final = 8
+"""The number of memories that `Floor.usual_spread` counts as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def sealed_search(
         smallest = np.fmin(smallest, np.cos(np.pi * float(distances[vectors].max()) / DIMENSIONS))
     score = _score(query, index, rows, words, cosines, float(smallest), ranged[rows])
     coverage = np.ones(len(rows)) if words.asked is None else np.minimum(1.0, words.idf[rows] / words.asked)
-    above = _above(query.floor, coverage, cosines)
+    above = _above(query.floor, coverage, cosines, _spread(distances[vectors], query.floor))
     if values["range_floor"]:
         above |= ranged[rows]
     places = _placed(index, rows, above, score, values["per_session"], limit)
@@ -123,12 +125,22 @@ def _placed(
     return found
 
 
-def _above(floor: Floor, coverage: Floats, cosines: Floats) -> NDArray[np.bool_]:
+def _spread(distances: NDArray[np.int32], floor: Floor) -> float:
+    """The standard deviation of the cosines with all memories, joined with that which is usual."""
+    count = len(distances)
+    mean = float(distances.sum(dtype=np.float64)) / count if count else 0.0
+    square = float((distances.astype(np.float64) ** 2).sum()) / count if count else 0.0
+    scale = np.pi / DIMENSIONS * np.sin(np.pi * mean / DIMENSIONS)
+    own = count * max(0.0, square - mean**2) * scale**2
+    return float(np.sqrt((own + _USUAL_COUNT * floor.usual_spread**2) / (count + _USUAL_COUNT)))
+
+
+def _above(floor: Floor, coverage: Floats, cosines: Floats, spread: float) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         either = (coverage >= floor.coverage) | (cosines >= floor.cosine)
         if floor.coverage_weight is None:
             return either
-        together = cosines + floor.coverage_weight * coverage >= floor.cosine
+        together = cosines + floor.coverage_weight * coverage >= floor.cosine + floor.spread_weight * spread
     return np.where(np.isnan(cosines), either, together)
 
 

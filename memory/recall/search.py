@@ -71,12 +71,18 @@ class Floor:
     `coverage_weight`: for a model that was measured. A memory with a cosine is recalled only if the cosine, and
     `coverage_weight` times the share of the words, together reach `cosine`: a long text shares some words with any
     question. None: one of the two values is enough, also for a memory with a cosine.
+
+    `spread_weight`: `cosine` is raised by this times the spread of the question, which is the standard deviation of its
+    cosines with all of the user's memories. A question that is near to some topics and far from others has a higher
+    best cosine by chance. `usual_spread` is joined with it, and counts as much as 8 memories.
     """
 
     coverage: float = 0.25
     cosine: float = 0.62
     unknown_weight: float = 0.5
     coverage_weight: float | None = None
+    spread_weight: float = 0.0
+    usual_spread: float = 0.0
 
 
 NO_FLOOR = Floor(coverage=0.0, cosine=-1.0)
@@ -173,6 +179,8 @@ class SearchQuery:
             "cosine_floor": self.floor.cosine,
             "unknown_weight": self.floor.unknown_weight,
             "coverage_weight": self.floor.coverage_weight,
+            "spread_weight": self.floor.spread_weight,
+            "usual_spread": self.floor.usual_spread,
             "limit": limit,
         }
 

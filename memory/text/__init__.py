@@ -1,4 +1,5 @@
-"""Pure text analysis: index terms, dates, stop words, sentences, what an exchange says, and the text of entities.
+"""Pure text analysis: index terms, dates, stop words, sentences, what an exchange says, the text of entities, and
+the text of a memory as the person reads it.
 
 Nothing here does I/O or knows about keys.
 """
@@ -11,6 +12,7 @@ from memory.text.entities import entity_text
 from memory.text.languages import ENGLISH, written_language
 from memory.text.said import Said, Statement, is_specific
 from memory.text.sentences import fragments_of, is_question, sentences_of
+from memory.text.shown_text import shown, shown_name, shown_title, shown_value
 from memory.text.unicode import well_formed
 
 __all__ = [
@@ -24,6 +26,10 @@ __all__ = [
     "is_question",
     "is_specific",
     "sentences_of",
+    "shown",
+    "shown_name",
+    "shown_title",
+    "shown_value",
     "well_formed",
     "without_stamp",
     "written_language",

@@ -11,12 +11,15 @@ from uuid import UUID
 
 from memory.crypto import Cipher, Purpose, Unreadable
 from memory.keys import UserKey
+from memory.text import shown
 from memory.vault import Vault
 from sql.driver import storable
 from sql.row_ids import new_row_id
 
 _MAX_SIDE_CHARS: Final = 40_000
 _MAX_SUMMARY_PART: Final = 200
+_ARROW: Final = " → "
+"""Between the message and the response, in a summary that rules made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class EpisodeSummary:
     at: datetime
     complete: bool = True
 
+    def shown(self) -> str:
+        """What the person reads: the beginning of their message, or a model's summary; on one line."""
+        asked, made_by_rules, _ = self.summary.partition(_ARROW)
+        return (shown(asked) if made_by_rules else "") or shown(self.summary)
+
 
 def summary_purpose(episode_id: UUID) -> Purpose:
     """The purpose for encrypting an episode's summary."""
@@ -68,7 +76,7 @@ def seal_summary(cipher: Cipher, episode_id: UUID, text: str, *, complete: bool)
 def summarise(message: str, response: str) -> str:
     """The beginnings of both in one line: the summary if no model writes a better one."""
     asked, answered = _beginning(message), _beginning(response)
-    return f"{asked} → {answered}" if answered else asked
+    return f"{asked}{_ARROW}{answered}" if answered else asked
 
 
 def _beginning(text: str) -> str:

@@ -31,9 +31,6 @@ _CHANGES_SHARE: Final = 0.5
 _COUNT_S: Final = 1.0
 """Time that the end of an answer waits until the user's memories are counted. After that, the exchange is stored."""
 
-_MOST_CHARS: Final = 500
-"""Characters of a recalled item's text that the client gets."""
-
 
 @dataclass(frozen=True, slots=True)
 class RecalledContext:
@@ -50,17 +47,13 @@ class RecalledContext:
     def used(self, sentences: Sentences) -> list[WsMemoryUsed]:
         """The recalled items, each with its text and the reason in the person's language."""
         return [
-            WsMemoryUsed(id=item.id, tier=item.tier, reason=item.reason, text=_shortened(item.text))
+            WsMemoryUsed(id=item.id, tier=item.tier, reason=item.reason, text=item.text)
             for item in self.recalled.used(sentences)
         ]
 
     def prompt(self, calendar: Calendar) -> dict[str, Any]:
         """The data for the prompt, with times in the person's time zone."""
         return self.recalled.prompt(calendar.zone)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _MOST_CHARS else f"{text[: _MOST_CHARS - 1]}…"
 
 
 class AnswerMemory(Protocol):

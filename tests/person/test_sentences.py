@@ -64,6 +64,7 @@ def test_every_sentence_is_translated(language: str) -> None:
         "terminal.agent_note_agent",
         "terminal.agent_general_agent",
         "terminal.no",
+        "used.no",
         "terminal.day",
         "terminal.day_and_year",
     }  # French: notes, Assistant, Client, Date, the order in a day; Spanish: no

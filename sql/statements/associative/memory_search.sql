@@ -20,7 +20,9 @@
 --   shares have less than coverage_floor of the weight of the query's words. A word that no memory contains has
 --   unknown_weight of its weight. range_floor: whether the memories of the range are not left out.
 -- - coverage_weight: not NULL: a memory with a cosine is left out if the cosine, and coverage_weight times the share of the
---   words, are together below cosine_floor.
+--   words, are together below cosine_floor plus spread_weight times the spread of the query.
+-- - The spread is the standard deviation of the cosines of the query with all memories, estimated from the signatures. It
+--   is joined with usual_spread, which counts as much as 8 memories.
 -- - per_session: the number of memories of one conversation that are returned.
 -- - matched: bit n - 1 is set if the n-th term occurs.
 -- - before, after (results): the exchanges of the same conversation before and after the one that the memory was learned
@@ -54,7 +56,8 @@ WITH mine AS MATERIALIZED (
 ),
 session_size AS MATERIALIZED (
     SELECT
-        session, count(*) AS memories, sum(length)::float8 AS length, count(distance) AS vectors, max(distance) AS distance
+        session, count(*) AS memories, sum(length)::float8 AS length, count(distance) AS vectors, max(distance) AS distance,
+        sum(distance) AS distances, sum(distance * distance) AS squares
     FROM mine
     GROUP BY session
 ),
@@ -68,8 +71,18 @@ corpus AS MATERIALIZED (
         coalesce(sum(vectors), 0) <= %(semantic_limit)s AS exact,
         -- The smallest cosine of all memories, if not all vectors are compared. The share of different signs is about the
         -- angle divided by pi, because the vectors are rotated.
-        CASE WHEN sum(vectors) > %(semantic_limit)s THEN cos(pi() * max(distance) / 1536) END AS smallest_cosine
+        CASE WHEN sum(vectors) > %(semantic_limit)s THEN cos(pi() * max(distance) / 1536) END AS smallest_cosine,
+        coalesce(sum(distances) / nullif(sum(vectors), 0)::float8, 0) AS mean_distance,
+        coalesce(sum(squares) / nullif(sum(vectors), 0)::float8, 0) AS mean_square
     FROM session_size
+),
+spread AS MATERIALIZED (
+    SELECT
+        sqrt((
+            vectors * greatest(0, mean_square - mean_distance ^ 2) * (pi() / 1536 * sin(pi() * mean_distance / 1536)) ^ 2
+            + 8 * %(usual_spread)s::float8 ^ 2
+        ) / (vectors + 8)) AS of_cosines
+    FROM corpus
 ),
 asked AS MATERIALIZED (
     SELECT term, word, 1::bigint << (ordinal - 1)::integer AS flag
@@ -224,7 +237,8 @@ judged AS (
         CASE
             WHEN cosine IS NULL OR %(coverage_weight)s::float8 IS NULL
                 THEN coverage >= %(coverage_floor)s OR coalesce(cosine >= %(cosine_floor)s, false)
-            ELSE cosine + %(coverage_weight)s::float8 * coverage >= %(cosine_floor)s
+            ELSE cosine + %(coverage_weight)s::float8 * coverage
+                >= %(cosine_floor)s + %(spread_weight)s::float8 * (SELECT of_cosines FROM spread)
         END OR (in_range AND %(range_floor)s) AS above
     FROM scored
 ),

@@ -8,6 +8,7 @@ import pytest
 
 from bench.memories.corpus import read_corpus
 from memory.embedding.local import LocalEmbedder
+from memory.limits import MemoryLimits
 from memory.vault import IndexKind
 from sql.pool import Pool
 from tests.memory.memories import Memories
@@ -42,7 +43,9 @@ STRANGERS = [
 async def test_an_english_question_finds_most_memories(
     pool: Pool, joined_embedder: LocalEmbedder, language: str, index: IndexKind
 ) -> None:
-    memories = Memories(pool, embedder=joined_embedder, index=index)
+    # A loaded machine may take over a second for a question, and would then search by words only.
+    limits = MemoryLimits(embed_query_s=60.0)
+    memories = Memories(pool, embedder=joined_embedder, index=index, limits=limits)
     ann, conversation = await memories.person(), TOLD[language]
     for item in conversation.items:
         await memories.middleware.store_episode(ann, item.session, item.text, "")

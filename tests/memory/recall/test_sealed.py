@@ -111,7 +111,14 @@ def compare(query: SearchQuery, hits: list[Hit], sealed: list[tuple[UUID, tuple[
     lexical=st.sampled_from([3, 64]),
     semantic=st.sampled_from([4, 100]),
     floor=st.sampled_from(
-        [Floor(), NO_FLOOR, Floor(coverage=0.6, cosine=0.1), Floor(coverage_weight=0.2, cosine=0.3), Floor(2.0, 2.0)]
+        [
+            Floor(),
+            NO_FLOOR,
+            Floor(coverage=0.6, cosine=0.1),
+            Floor(coverage_weight=0.2, cosine=0.3),
+            Floor(coverage_weight=0.2, cosine=0.1, spread_weight=1.5, usual_spread=0.05),
+            Floor(2.0, 2.0),
+        ]
     ),
     vector=st.booleans(),
     days=st.none() | st.tuples(st.integers(0, 30), st.integers(0, 30)),

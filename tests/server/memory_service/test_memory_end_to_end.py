@@ -82,7 +82,7 @@ async def test_a_message_on_one_device_is_recalled_on_another_and_forgotten_on_r
                 assert found.reason.startswith("matches clara, move")
                 assert found.text is not None
                 assert "Clara moved to Lisbon" in found.text
-                assert [item.text for item in used if item.tier == "core"] == ["preferred_name: Annie"]
+                assert [item.text for item in used if item.tier == "core"] == ["preferred name: Annie"]
 
                 assert await forget(tessera, account, found) == {"associative", "core", "episodic"}
                 assert await forget(tessera, account, found) is ErrorCode.UNKNOWN_MEMORY
