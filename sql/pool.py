@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 from uuid import UUID
 
 import trio
@@ -23,6 +24,7 @@ from sql.pooled import Configure, Pooled
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 0.1
+LOG_INTERVAL_S = 10.0
 LAST_RETRY_S = 1.0
 UPKEEP_INTERVAL_S = 15.0
 
@@ -145,6 +147,8 @@ class Pool:
         self._opening = 0
         self._closed = False
         self._last_failure: Exception | None = None
+        self._unlogged = 0
+        self._log_after = -inf
         self._opened = self._discarded = self._timeouts = 0
         self._owners = Owners(limits.per_owner, limits.max_size - limits.reserved)
 
@@ -291,7 +295,7 @@ class Pool:
                 pooled = await Pooled.open(self._conninfo, self._configure)
             except Exception as error:  # noqa: BLE001 - `PoolTimeout` reports it; the pool goes on
                 self._last_failure = error
-                logger.warning("connecting to the database failed: %s", error)
+                self._log_failure(error)
             else:
                 self._last_failure = None
                 return pooled
@@ -299,6 +303,16 @@ class Pool:
                 return None
             await trio.sleep(delay_s)
             delay_s = min(2 * delay_s, LAST_RETRY_S)
+
+    def _log_failure(self, error: Exception) -> None:
+        """Log a failure to connect, at most one line in `LOG_INTERVAL_S`: all waiting tasks try again every second."""
+        self._unlogged += 1
+        if trio.current_time() >= self._log_after:
+            logger.warning(
+                "connecting to the database failed (attempts since the last line: %d): %s", self._unlogged, error
+            )
+            self._unlogged = 0
+            self._log_after = trio.current_time() + LOG_INTERVAL_S
 
     async def _upkeep(self) -> None:
         """Periodically close broken and long idle connections, and keep `min_size` connections open."""

@@ -26,7 +26,9 @@ async def test_an_exception_of_the_block_comes_out_as_it_is(database: str) -> No
     assert pool.stats().size == 0
 
 
-async def test_a_database_out_of_reach_is_told_with_its_reason(tmp_path: Path, mock_clock: MockClock) -> None:
+async def test_a_database_out_of_reach_is_told_with_its_reason(
+    tmp_path: Path, mock_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
     async def start() -> None:
         with pytest.raises(
             PoolTimeout, match=r"within 5 s: 0 of 10 in use, and connecting fails: .*No such file"
@@ -40,6 +42,9 @@ async def test_a_database_out_of_reach_is_told_with_its_reason(tmp_path: Path, m
         while nursery.child_tasks:
             await wait_all_tasks_blocked(0.01)
             mock_clock.jump(0.5)
+    # The pool tried several times.
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "sql.pool"]
+    assert line.startswith("connecting to the database failed (attempts since the last line: 1): ")
 
 
 async def test_configure_is_run_on_each_connection(database: str) -> None:
