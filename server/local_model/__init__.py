@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from server.local_model.fetch import fetch_local_model, local_model_file
 from server.local_model.machine import LocalModelFailed, Machine, Plan, plan, this_machine
-from server.local_model.supervisor import serve_local_model
+from server.local_model.supervisor import ServedModel, serve_local_model
 from server.local_model.table import DEFAULT_MODEL, LOCAL_MODELS, LocalModel
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "LocalModelFailed",
     "Machine",
     "Plan",
+    "ServedModel",
     "fetch_local_model",
     "local_model_file",
     "plan",

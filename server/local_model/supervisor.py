@@ -31,12 +31,16 @@ _STEADY_S: Final = 60.0
 _STOP_S: Final = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServedModel:
-    """A running model: its base URL and the key that its process wants, new for each start of the server."""
+    """A model: its base URL and the key that its process wants, new for each start of the server.
+
+    `ready`: whether the process has loaded the model and runs. It changes when the process dies and is started again.
+    """
 
     url: str
     key: str = field(repr=False)
+    ready: bool = True
 
 
 async def serve_local_model(
@@ -56,6 +60,7 @@ async def serve_local_model(
     if command == SERVER_COMMAND and find_spec("xllamacpp") is None:
         raise LocalModelFailed("xllamacpp is not installed: install tessera-server[local-model]")
     key, port, deaths = secrets.token_urlsafe(24), 0, 0
+    served: ServedModel | None = None
     while True:
         began = trio.current_time()
         orders = ServerOrders(
@@ -78,15 +83,19 @@ async def serve_local_model(
             url = await _start(process, orders)
             if url is not None:
                 log.info("local_model_ready", model=model.name, pid=process.pid)
-                if not port:
+                if served is None:
                     port = urlsplit(url).port or 0
-                    task_status.started(ServedModel(url, key))
+                    served = ServedModel(url, key)
+                    task_status.started(served)
+                served.ready = True
             elif not port:
                 raise LocalModelFailed(
                     f"llama.cpp could not serve the model {model.name} from {file}; its own error is above"
                 )
             status = await process.wait() if url is not None else None
         finally:
+            if served is not None:
+                served.ready = False
             await _end(process)
         deaths = 1 if trio.current_time() - began >= _STEADY_S else deaths + 1
         delay_s = min(first_delay_s * 2 ** min(deaths - 1, _MAX_DOUBLINGS), _LAST_DELAY_S)

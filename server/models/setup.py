@@ -19,6 +19,7 @@ from server.local_model import (
     LOCAL_MODELS,
     LocalModel,
     LocalModelFailed,
+    ServedModel,
     local_model_file,
     plan,
     serve_local_model,
@@ -73,6 +74,8 @@ class OpenModels:
     """Whether the circuit breakers of all models that answer are open."""
     timeout: Callable[[], ModelError | None] = lambda: None
     """The timeout of the latest call of the model that answers, if it was recent and nothing was answered since."""
+    local: ServedModel | None = None
+    """The model on this machine, if requests have no fallback models."""
     shapes: ShapeKeepers | None = None
     """The request shapes of the first model and of the fallback models; None for the demo model."""
 
@@ -82,6 +85,8 @@ class OpenModels:
 
     async def fault(self) -> str | None:
         """The check of `/readyz`: None if a model may be called. Calls no model."""
+        if self.local is not None and not self.local.ready:
+            return "the process of the local model has died and is being started again"
         if self.all_breakers_open():
             return "the circuit breaker of every model is open"
         late = self.timeout()
@@ -106,6 +111,7 @@ async def open_models(
     """
     dialect = DIALECTS[settings.model_dialect]
     key = settings.model_key
+    served: ServedModel | None = None
     if settings.local_model is not None:
         local = _local_model(settings.local_model, local_models)
         fit = plan(local, this_machine())
@@ -182,9 +188,10 @@ async def open_models(
     def all_breakers_open() -> bool:
         return all(state == "open" for _, state in failing_over["answer"].states())
 
+    local_alone = None if settings.fallback_models else served
     models = Models(answer=answer, router=router, shapes=shapes or FixedShape())
     late = partial(failing_over["answer"].timeout, _SHOWN_S)
-    return OpenModels(models, description, memory, all_breakers_open, late, shapes)
+    return OpenModels(models, description, memory, all_breakers_open, late, local_alone, shapes)
 
 
 def _keepers(

@@ -14,6 +14,7 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
+from agents.model import Models
 from model_files import ModelFile, ModelMissing, has_content
 from server.local_model import (
     DEFAULT_MODEL,
@@ -22,13 +23,16 @@ from server.local_model import (
     LocalModelFailed,
     Machine,
     Plan,
+    ServedModel,
     fetch_local_model,
     local_model_file,
     plan,
     serve_local_model,
     this_machine,
 )
+from server.models import OpenModels
 from server.settings.environment import SettingsError, load_settings
+from tests.server.scripted_model import ScriptedModel
 
 GB = 10**9
 CONTENT = b"weights"
@@ -134,8 +138,15 @@ async def test_the_process_is_restarted_on_its_port_and_ends_with_the_server(tmp
             assert served.url == "http://127.0.0.1:4711/v1"
             assert served.key not in repr(served)
             first = (await starts(1))[0]
+            assert served.ready
             os.kill(int(first[0]), signal.SIGKILL)
+            with trio.fail_after(30):
+                while served.ready:  # noqa: ASYNC110 - the death of another process
+                    await trio.sleep(0.001)
             second = (await starts(2))[1]
+            with trio.fail_after(30):
+                while not served.ready:  # noqa: ASYNC110 - the start of another process
+                    await trio.sleep(0.001)
             nursery.cancel_scope.cancel()
     assert first[1:] == ["0", served.key]
     assert second[1:] == ["4711", served.key]
@@ -162,3 +173,12 @@ async def test_a_model_that_does_not_start_is_an_error(tmp_path: Path) -> None:
 def test_settings_that_do_not_fit_a_local_model(setting: str, value: str, mistake: str) -> None:
     with pytest.raises(SettingsError, match=mistake):
         load_settings({"TESSERA_LOCAL_MODEL": "tiny", f"TESSERA_{setting}": value, "TESSERA_MODEL_NAME": "x"})
+
+
+async def test_readyz_says_that_the_process_is_being_started_again() -> None:
+    served = ServedModel("http://127.0.0.1:1/v1", "k")
+    models = Models(ScriptedModel(), ScriptedModel())
+    opened = OpenModels(models, "tiny", local=served)
+    assert await opened.fault() is None
+    served.ready = False
+    assert await opened.fault() == "the process of the local model has died and is being started again"
