@@ -14,6 +14,11 @@ from typing import Final
 
 import trio
 
+try:
+    import yaml  # noqa: F401 - `evals.scenario` needs it
+except ModuleNotFoundError as error:
+    raise SystemExit(f"The evaluation needs the package {error.name}. Install tessera-server[evals].") from error
+
 from evals.comparison import compare, comparison_table
 from evals.evaluation import Options, evaluate
 from evals.launch import write_logs

@@ -151,9 +151,12 @@ def test_without_a_database_it_names_the_extra_and_the_setting(bare: BarePackage
     assert "Traceback" not in result.stderr
 
 
-def test_the_terminal_client_names_the_extra(bare: BarePackage) -> None:
-    result = bare.run("-m", "client.terminal", "--help")
+@pytest.mark.parametrize(
+    ("module", "package", "extra"), [("client.terminal", "tzlocal", "terminal"), ("evals", "yaml", "evals")]
+)
+def test_a_program_names_its_extra(bare: BarePackage, module: str, package: str, extra: str) -> None:
+    result = bare.run("-m", module, "--help")
     assert result.returncode == 1
-    assert "needs the package tzlocal" in result.stderr
-    assert "tessera-server[terminal]" in result.stderr
+    assert f"needs the package {package}" in result.stderr
+    assert f"tessera-server[{extra}]" in result.stderr
     assert "Traceback" not in result.stderr
