@@ -24,6 +24,14 @@ MAX_QUERY_TERMS: Final = 60
 """One bit each in `matched`, a bigint."""
 
 
+_PLANNED_BY_INDEX: Final = (
+    b"SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)"
+)
+_PLANNED_AS_USUAL: Final = (
+    b"SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The constants of the ranking. They were measured on conversations that are not in this repository.
@@ -226,10 +234,18 @@ async def search(
     Users differ in their number of memories by a factor of thousands. A generic plan, which PostgreSQL may choose after
     five executions of a prepared statement, fits the average user.
     """
-    await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+    await planned_by_index(connection)
     cursor = await connection.execute(statements["memory_search"], query.parameters(user_id, limit))
-    await connection.execute("SET LOCAL plan_cache_mode = auto")
+    await connection.execute(_PLANNED_AS_USUAL)
     return cursor
+
+
+async def planned_by_index(connection: Connection) -> None:
+    """Plan the next statements of the transaction for their values, and without sequential scans of tables.
+
+    After a bulk write the statistics are old, and PostgreSQL may take a table of all users for a small one.
+    """
+    await connection.execute(_PLANNED_BY_INDEX)
 
 
 async def ranked_hits(
