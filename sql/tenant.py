@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final, LiteralString
+from typing import Final
 from uuid import UUID
 
 from pgvector.psycopg import register_vector_async
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL, Identifier, Literal
 
 from sql.driver import Connection, read_storable
 from sql.pool import Pool
@@ -30,9 +30,9 @@ SERVER_ROLE: Final = "tessera_server"
 WORKER_ROLE: Final = "tessera_worker"
 _AS_SERVER: Final = b"SET LOCAL ROLE tessera_server"
 _AS_WORKER: Final = b"SET LOCAL ROLE tessera_worker"
-_BEGIN: Final = "BEGIN"
-_READ_ONLY: Final = "BEGIN READ ONLY"
-_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_BEGIN: Final = b"BEGIN"
+_READ_ONLY: Final = b"BEGIN READ ONLY"
+_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 class UnsafeRole(Exception):
@@ -92,7 +92,7 @@ async def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AsyncI
     the block too. A statement's error is raised by the next fetch or at the end of the block. A block that is cancelled
     at its end may be committed or not, so its writes must be idempotent.
     """
-    begin: LiteralString = _SNAPSHOT if snapshot else _BEGIN
+    begin = _SNAPSHOT if snapshot else _BEGIN
     async with _transaction(pool, _AS_SERVER, _setting(user_id), begin, owner=user_id) as connection:
         yield connection
 
@@ -110,7 +110,7 @@ async def scoped_in_turn(pool: Pool) -> AsyncIterator[Callable[[UUID], Awaitable
         async def turn(user_id: UUID) -> Connection:
             nonlocal shown
             if user_id != shown:
-                await connection.execute(_setting(user_id), prepare=False)
+                connection.queue(_setting(user_id))
                 shown = user_id
             return connection
 
@@ -120,7 +120,7 @@ async def scoped_in_turn(pool: Pool) -> AsyncIterator[Callable[[UUID], Awaitable
 @asynccontextmanager
 async def scoped_to_email(pool: Pool, email: str) -> AsyncIterator[Connection]:
     """Like `scoped`, but sees only the account with this e-mail address, and may only read it: for logging in."""
-    setting = SQL("SET LOCAL app.email = {}").format(Literal(email))
+    setting = SQL("SET LOCAL app.email = {}").format(Literal(email)).as_bytes()
     async with _transaction(pool, _AS_SERVER, setting) as connection:
         yield connection
 
@@ -155,18 +155,13 @@ def _setting(user_id: UUID) -> bytes:
 
 @asynccontextmanager
 async def _transaction(
-    pool: Pool,
-    role: bytes,
-    setting: Composed | bytes | None,
-    begin: LiteralString = _BEGIN,
-    *,
-    owner: UUID | None = None,
+    pool: Pool, role: bytes, setting: bytes | None, begin: bytes = _BEGIN, *, owner: UUID | None = None
 ) -> AsyncIterator[Connection]:
     async with pool.connection(owner=owner) as connection, connection.pipeline():
-        await connection.execute(begin)
-        await connection.execute(role, prepare=False)
+        connection.queue(begin)
+        connection.queue(role)
         if setting is not None:
-            await connection.execute(setting, prepare=False)
+            connection.queue(setting)
         yield connection
         # Not reached after an error or a cancellation: then the pool rolls the transaction back.
-        await connection.execute("COMMIT")
+        connection.queue(b"COMMIT")

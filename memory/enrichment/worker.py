@@ -236,11 +236,13 @@ class Enrichment:
 
     async def _enrich_all(self, episodes: Sequence[Episode], zone: tzinfo) -> list[Enriched]:
         """In the order of `episodes`. Asks the model about all of them at the same time."""
+        if self._describe is None:
+            # Long texts would block the event loop for tens of milliseconds.
+            return await trio.to_thread.run_sync(lambda: [enrich(episode, None, zone) for episode in episodes])
         found: dict[UUID, Enriched] = {}
 
         async def enrich_one(episode: Episode) -> None:
             described = await self._described(episode)
-            # Long texts would block the event loop for tens of milliseconds.
             found[episode.id] = await trio.to_thread.run_sync(enrich, episode, described, zone)
 
         async with trio.open_nursery() as nursery:

@@ -114,14 +114,23 @@ class TrioPipeline(AsyncPipeline):
 
         psycopg sends `Flush` after it. Behind a pooler in transaction mode, `Sync` ends the transaction and frees the
         database connection. A `Flush` that arrives later takes one again, and keeps it while this client is idle.
+
+        Raises the first error. The commands queued behind it, such as `COMMIT`, only say that they did not run.
         """
+        failed: psycopg.Error | None = None
         try:
             self._enqueue_sync()
             yield from self._communicate_gen()
-        finally:
+        except psycopg.Error as error:
+            failed = error
+        try:
             yield from generators.send(self.pgconn)
             # Without `Sync`, because a command could not be sent, only `Flush` makes the server send its results.
             yield from self._fetch_gen(flush=bool(self.command_queue))
+        except psycopg.Error as error:
+            failed = failed or error
+        if failed is not None:
+            raise failed
 
     async def _forget_prepared_statements(self) -> None:
         """Prepare all statements again: psycopg takes those for prepared that it queued behind a failed one."""

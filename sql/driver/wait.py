@@ -7,10 +7,9 @@ interrupted can be resumed later.
 
 from __future__ import annotations
 
-import math
 import select
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import trio
 from psycopg import OperationalError
@@ -18,6 +17,9 @@ from psycopg.abc import PQGen, PQGenConn
 from psycopg.waiting import Ready, Wait
 
 T = TypeVar("T")
+
+_STEPS_AT_ONCE: Final = 16
+"""Steps on a writable socket after which other tasks run."""
 
 
 class WaitTimeout(Exception):
@@ -30,16 +32,31 @@ async def drive(gen: PQGen[T], fileno: int, *, timeout_s: float | None = None, r
     Raises `WaitTimeout` after `timeout_s` seconds. Data that has arrived by then is still read, so a timeout of 0 polls
     once. A cancellation leaves `gen` suspended. Raises `OperationalError` if the socket is closed meanwhile.
     """
-    with trio.move_on_after(math.inf if timeout_s is None else timeout_s):
-        try:
-            wanted = gen.send(Ready.NONE) if resume else next(gen)
-            while True:
-                ready = _ready_now(fileno, wanted) if timeout_s is not None else 0
-                wanted = gen.send(ready or await _until_ready(fileno, wanted))
-        except StopIteration as done:
-            value: T = done.value
-            return value
+    if timeout_s is None:
+        return await _drive(gen, fileno, polls=False, resume=resume)
+    with trio.move_on_after(timeout_s):
+        return await _drive(gen, fileno, polls=True, resume=resume)
     raise WaitTimeout
+
+
+async def _drive(gen: PQGen[T], fileno: int, *, polls: bool, resume: bool) -> T:
+    """`polls`: look for data that has arrived before waiting, so that a timeout of 0 still reads it."""
+    steps = 0
+    try:
+        wanted = gen.send(Ready.NONE) if resume else next(gen)
+        while True:
+            ready = _ready_now(fileno, wanted) if polls or wanted != Wait.R else 0
+            if ready and wanted != Wait.R and steps < _STEPS_AT_ONCE:
+                # Queueing a statement takes two steps. Other tasks run when it takes the connection's lock.
+                steps += 1
+                await trio.lowlevel.checkpoint_if_cancelled()
+            elif not ready or wanted != Wait.R:
+                steps = 0
+                ready = await _until_ready(fileno, wanted)
+            wanted = gen.send(ready)
+    except StopIteration as done:
+        value: T = done.value
+        return value
 
 
 async def drive_connecting(gen: PQGenConn[T]) -> T:

@@ -71,3 +71,31 @@ async def test_sync_is_the_last_message_of_a_pipeline(
     assert sent[-1] == "Sync", sent
     after_sync = [later for earlier, later in pairwise(sent) if earlier == "Sync"]
     assert "Flush" not in after_sync, sent
+
+
+async def test_a_queued_command_is_sent_with_the_next_statement_or_the_end(database: str) -> None:
+    async with await TrioConnection.connect(database, autocommit=True) as connection:
+        async with connection.pipeline():
+            connection.queue(b"BEGIN")
+            connection.queue(b"SET LOCAL app.user_id = 'someone'")
+            cursor = await connection.execute("SELECT current_setting('app.user_id')")
+            assert await cursor.fetchone() == ("someone",)
+            connection.queue(b"COMMIT")
+        assert connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+        with pytest.raises(psycopg.ProgrammingError, match="in a pipeline"):
+            connection.queue(b"BEGIN")
+
+
+async def failing_transaction(connection: Connection) -> None:
+    async with connection.pipeline():
+        connection.queue(b"BEGIN")
+        await connection.execute("SELECT 1 / 0")
+        connection.queue(b"COMMIT")
+
+
+async def test_a_failed_statement_is_reported_instead_of_the_commit_behind_it(database: str) -> None:
+    async with await TrioConnection.connect(database, autocommit=True) as connection:
+        for _ in range(5):  # the statement is prepared by then
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                await failing_transaction(connection)
+            await connection.rollback()

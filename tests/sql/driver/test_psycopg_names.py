@@ -26,6 +26,7 @@ AsyncConnection = psycopg.AsyncConnection
         (BaseConnection, "_cancel_gen", ["self"]),
         (BaseConnection, "_should_cancel", ["self"]),
         (BaseConnection, "_check_connection_ok", ["self"]),
+        (BaseConnection, "_exec_command", ["self", "command", "result_format"]),
         (AsyncConnection, "_get_connection_params", ["conninfo", "kwargs"]),
         (AsyncConnection, "wait", ["self", "gen", "interval", "timeout"]),
         (AsyncConnection, "cancel_safe", ["self", "timeout"]),
