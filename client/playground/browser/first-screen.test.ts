@@ -113,6 +113,10 @@ it("keeps a message until the person has signed in, if no guest account can be m
   await page.getByRole("button", { name: "Create account" }).click();
   await completed(page).first().waitFor();
   expect(requests(watch)).toEqual(["What is overdue?"]);
+  // On a phone, the facts of an item are below its title, which has the whole width.
+  const title = await completed(page).locator(".tsr-entity-title").first().boundingBox();
+  expect(title?.width).toBeGreaterThan(200);
+  expect(title?.height).toBeLessThan(60);
   await context.close();
 });
 

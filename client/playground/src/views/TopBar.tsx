@@ -132,7 +132,7 @@ function AccountMenu({ session, onSignOut, naming, onNaming }: AccountMenuProps)
         {account.guest === true ? words.guest : account.email}
       </span>
       {account.guest === true ? (
-        <button type="button" aria-expanded={naming} onClick={() => onNaming(!naming)}>
+        <button type="button" className="call" aria-expanded={naming} onClick={() => onNaming(!naming)}>
           {words.keepAccount}
         </button>
       ) : null}
