@@ -84,10 +84,10 @@ async def measure_parts(environment: Environment, paths: Sequence[Path]) -> None
     for name, floor in _EARLIER_FLOORS.items():
         _print(name, await _rows(asked, _search(environment, floor=floor)), adopted)
     conversing = await _rows(asked, _recalled(environment))
-    _print("nothing, two hits per conversation and the previous turn", conversing, conversing)
-    _print("the previous turn", await _rows(asked, _recalled(environment, conversing=False)), conversing)
     alone = await _rows(asked, _recalled(environment, conversing=False))
-    _print("two hits per conversation, and the previous turn", adopted, alone)
+    _print("nothing, with two hits per conversation and the previous turn", conversing, conversing)
+    _print("the previous turn", alone, conversing)
+    _print("two hits per conversation, and without the previous turn", adopted, alone)
     timed = await _rows(asked, _recalled(environment, conversing=False, time=" (yesterday)"))
     _print("nothing, with the range of time, without the previous turn", timed, timed)
     _print("the range of time", alone, timed)

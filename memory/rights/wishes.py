@@ -57,11 +57,12 @@ _AFTER: Final = re.compile(
 )
 _PREVIOUS: Final = re.compile(
     rf"{_LEAD}{_ASK}(?:(?:forget|delete|erase) (?:what i (?:just )?(?:said|told you|wrote)(?: just now| before)?"
-    r"|(?:my|the) (?:last|previous) message"
+    r"|(?:my|the) (?:last|previous) message|(?:this|that|it) from (?:your )?memory"
     r"|(?:that )?i (?:just )?(?:said|told you|mentioned) (?:that|this|it|anything))"
     rf"|vergiss,? was ich (?:gerade )?gesagt habe|oublie ce que (?:je viens de dire|j'ai dit)"
     rf"|olvida lo que (?:acabo de decir|dije))"
-    rf"{_END}",
+    rf"{_END}"
+    r"|^\W*(?:今|さっき)(?:言った|話した)こと(?:は|を)?忘れて(?:ください)?[。！!.]*$",
     re.IGNORECASE,
 )
 _MINE: Final = r"(?:my|our|meinen?|meine[mrs]?|mein|mon|ma|mes|mi|mis)"

@@ -71,7 +71,13 @@ def test_messages_that_ask_to_forget_something(message: str, subject: str, every
 
 
 def test_the_message_before_is_forgotten() -> None:
-    for message in ("Forget what I just said.", "Please forget I said that.", "Delete my last message"):
+    for message in (
+        "Forget what I just said.",
+        "Please forget I said that.",
+        "Delete my last message",
+        "Please delete that from your memory.",
+        "今言ったことは忘れてください。",
+    ):
         wish = wish_of(message)
         assert wish is not None
         assert wish.previous
