@@ -2,6 +2,7 @@
 
 python -m bench.resume                      5,000 devices, about four minutes; Markdown on standard output
 python -m bench.resume --quick              500 devices, about a minute
+python -m bench.resume --storms --per-user 10    only storms of devices with an answer, ten of each person
 python -m bench.resume --into FILE          also writes the tables between the two `resume figures` markers of FILE
 """
 
@@ -30,10 +31,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.resume", description="Measure lost sockets and resumes.")
     parser.add_argument("--quick", action="store_true", help="measure 500 devices for about a minute")
     parser.add_argument("--devices", type=int, help="number of devices")
+    parser.add_argument("--per-user", type=int, default=1, metavar="N", help="devices of one person; default: 1")
+    parser.add_argument("--storms", action="store_true", help="measure only storms of devices with an answer")
     parser.add_argument("--into", type=Path, metavar="FILE", help="also write the tables between the markers of FILE")
     options = parser.parse_args()
     plan = QUICK if options.quick else Plan()
-    plan = replace(plan, devices=min(options.devices or plan.devices, _most_devices()))
+    devices = min(options.devices or plan.devices, _most_devices())
+    plan = replace(plan, devices=devices, per_user=options.per_user, storms_only=options.storms)
     # SIGTERM must also end the processes that were started.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     began = time.monotonic()

@@ -32,9 +32,14 @@ _MISSED_S: Final = 9.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many devices, and how often and long is measured. `weighed`: devices whose sessions' memory is measured."""
+    """How many devices, and how often and long is measured. `weighed`: devices whose sessions' memory is measured.
+
+    `per_user`: devices of one person. `storms_only`: measure only storms of devices with an answer.
+    """
 
     devices: int = 5_000
+    per_user: int = 1
+    storms_only: bool = False
     weighed: int = 1_000
     storms: int = 2
     resumes: int = 500
@@ -83,10 +88,16 @@ def measure_on(
 ) -> Figures:
     """Like `measure`, on the migrated database `url` and a running model server."""
     figures, master_key = Figures(), new_master_key()
-    for answers in (False, True):
+    for answers in (True,) if plan.storms_only else (False, True):
         # A new server each time: sessions would otherwise use memory that earlier work freed.
-        with server(url, model_port, places, plan.devices, master_key, database_pid=database_pid) as (target, devices):
+        with server(
+            url, model_port, places, plan.devices, master_key, database_pid=database_pid, per_user=plan.per_user
+        ) as (target, devices):
             _sessions(target, devices, plan, figures, say, answers=answers)
+    if plan.storms_only:
+        figures.memory.clear()  # of idle sessions nothing was measured
+        figures.missing = "only storms were measured"
+        return figures
     with server(url, model_port, places, _FEW, master_key, database_pid=database_pid) as (target, devices):
         fleet = Fleet(target.host, target.port)
         open_all(fleet, devices)

@@ -55,9 +55,10 @@ def server(
     master_key: str,
     *,
     database_pid: int | None = None,
+    per_user: int = 1,
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Target, list[Device]]]:
-    """A server on the migrated database `url`, and one device for each of as many new people.
+    """A server on the migrated database `url`, and devices of new people, `per_user` of each.
 
     All servers of one database need the same `master_key`. `database_pid`: the database's first process; it and its
     children move to the cores of everything else. `more`: further settings.
@@ -72,7 +73,7 @@ def server(
         "TESSERA_RESUME_GRACE_S": "3600",
         **more,
     }
-    made = trio.run(_people, url, master_key, devices)
+    made = trio.run(_people, url, master_key, devices, per_user)
     with tessera(model_port, places, settings=settings) as target:
         if database_pid is not None:
             target.database_pids.append(database_pid)
@@ -89,14 +90,14 @@ def _login(url: str) -> str:
     return make_conninfo(url, user="login_of_benchmark")
 
 
-async def _people(url: str, master_key: str, count: int) -> list[Device]:
-    """A device for each of `count` new people, with a token that lasts for the whole run. Nobody can log in."""
+async def _people(url: str, master_key: str, count: int, per_user: int) -> list[Device]:
+    """`count` devices of new people, with tokens that last for the whole run. Nobody can log in."""
     keys = UserKeys(KeyRing([master_key]), None)
     tokens = Tokens(KeyRing([master_key]).derive(TOKEN_LABEL), lifetime_s=_TOKEN_S)
     devices: list[Device] = []
     async with open_pool(url, configure=configure_server) as pool:
         statements = Statements.load()
-        for number in range(count):
+        for number in range(-(-count // per_user)):
             user_id = uuid4()
             values = {
                 "user_id": user_id,
@@ -106,5 +107,5 @@ async def _people(url: str, master_key: str, count: int) -> list[Device]:
             }
             async with scoped(pool, user_id) as connection:
                 await connection.execute(statements["user_insert"], values)
-            devices.append(Device(tokens.issue(user_id)[0]))
-    return devices
+            devices += [Device(tokens.issue(user_id)[0]) for _ in range(per_user)]
+    return devices[:count]

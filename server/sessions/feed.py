@@ -20,7 +20,18 @@ class Feed:
     order. `block_open`, `tool_events`: the session's client wants frames of that type.
     """
 
-    __slots__ = ("_replay_before", "at", "block_open", "log", "queued", "sent", "seqs", "tool_events", "waiting")
+    __slots__ = (
+        "_replay_before",
+        "at",
+        "block_open",
+        "log",
+        "queued",
+        "sent",
+        "seqs",
+        "taken",
+        "tool_events",
+        "waiting",
+    )
 
     def __init__(self, log: RequestLog, *, block_open: bool, tool_events: bool = False) -> None:
         self.log = log
@@ -33,6 +44,8 @@ class Feed:
         """Whether the outbox has this feed in its queue."""
         self.waiting = 0
         """The approximate number of bytes that are not sent yet."""
+        self.taken = 0
+        """The approximate number of bytes of the last `next`."""
         # Text entries before this index may be on the client's screen: their first frame replaces the block's text.
         self._replay_before = len(log.entries)
 
@@ -65,9 +78,11 @@ class Feed:
     def next(self, seq: int) -> AnswerFrame | None:
         """The next frame, which counts as sent with `seq`. None if everything was sent."""
         entries = self.log.entries
+        self.taken = 0
         while self.at < len(entries):
             entry = entries[self.at]
             if not isinstance(entry, TextEntry):
+                self.taken += self.log.sizes[self.at]
                 if (isinstance(entry, WsBlockOpen) and not self.block_open) or (
                     isinstance(entry, WsToolEvent) and not self.tool_events
                 ):
@@ -81,6 +96,7 @@ class Feed:
                 chunk = entry.piece(self.sent, _MAX_CHUNK)
                 replayed = self.sent == 0 and self.at < self._replay_before
                 self.sent += len(chunk)
+                self.taken += len(chunk) if chunk.isascii() else len(chunk.encode("utf-8", "replace"))
                 self._mark(seq)
                 if not replayed:
                     return entry.template.with_chunk(chunk)
@@ -114,8 +130,9 @@ class Feed:
             return 0
         if self.at == 0 and self.sent == 0:
             return self.log.size
-        rest = self.log.entries[self.at :]
-        size = sum(e.length if isinstance(e, TextEntry) else len(e.model_dump_json()) for e in rest)
+        entries, sizes = self.log.entries, self.log.sizes
+        rest = zip(entries[self.at :], sizes[self.at :], strict=True)
+        size = sum(entry.length if isinstance(entry, TextEntry) else size for entry, size in rest)
         return max(size - self.sent, 1)
 
     def _mark(self, seq: int) -> None:

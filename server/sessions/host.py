@@ -22,7 +22,7 @@ from server.sessions.calls import MadeChange
 from server.sessions.client_frames import ClientFrames
 from server.sessions.failures import ACCESS_ENDED, EXPIRED, STOPPED
 from server.sessions.features import CHANGES
-from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers, LayeredAnswers
+from server.sessions.kept import AnswersInMemory, DropReason, KeptAnswer, KeptAnswers, LayeredAnswers
 from server.sessions.limits import SessionLimits
 from server.sessions.mirrored_requests import MirroredRequests, NoOtherProcesses, OtherProcesses
 from server.sessions.rest_requests import RestCaller, RestRequests
@@ -164,7 +164,7 @@ class SessionHost:
         if session is not None and (ended := session.replayable):
             # What the person has erased, at whichever server, must not be replayed.
             for request_id in await self._kept.erased(user_id, ended):
-                session.answer_dropped(request_id, early=False)
+                session.answer_dropped(request_id, "erased")
         return record, await self._kept.of_device(user_id, device_id, record)
 
     def not_attached(self, user_id: UUID, device_id: UUID, connection_id: UUID | None) -> None:
@@ -387,9 +387,9 @@ class SessionHost:
                     return
                 delay_s = min(2 * delay_s, _LAST_DELAY_S)
 
-    def _dropped(self, kept: KeptAnswer, early: bool) -> None:
+    def _dropped(self, kept: KeptAnswer, reason: DropReason) -> None:
         for session in self._sessions.get(kept.user_id, {}).values():
-            session.answer_dropped(kept.result.request_id, early=early)
+            session.answer_dropped(kept.result.request_id, reason)
 
     def _start(self, *work: object) -> None:
         if self._nursery is None:

@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 import trio
@@ -15,6 +15,9 @@ from memory import NoSuchUser
 from memory.delivery import DeviceRecord
 from server.requests import ListedRequest, NotListed
 from streaming.wire import WsMutationRecord, WsRequestResult
+
+DropReason = Literal["over", "early", "erased"]
+"""Why an answer is no longer kept: its time is over, too many are kept, or its contents were erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,14 @@ class KeptAnswers(Protocol):
 class AnswersInMemory:
     """`KeptAnswers` in this process. Past a bound in bytes, of all users or of one, the oldest answers go early.
 
-    `dropped` is called with each answer that is no longer kept, and whether it went before its time. Needs `run`.
+    The newest answer is kept however large it is: else its own client could not resume it. `dropped` is called with
+    each answer that is no longer kept. Needs `run`.
     """
 
     def __init__(
         self,
         keep_s: float,
-        dropped: Callable[[KeptAnswer, bool], None],
+        dropped: Callable[[KeptAnswer, DropReason], None],
         *,
         max_bytes: int = 64 << 20,
         max_user_bytes: int = 8 << 20,
@@ -109,10 +113,10 @@ class AnswersInMemory:
         self._user_bytes[user_id] += answer.size
         self._of_user.setdefault(user_id, {})[answer.result.request_id] = None
         self._first.set()
-        while self._user_bytes[user_id] > self._max_user_bytes:
-            self._drop((user_id, next(iter(self._of_user[user_id]))), early=True)
-        while self._bytes > self._max_bytes:
-            self._drop(next(iter(self._answers)), early=True)
+        while self._user_bytes[user_id] > self._max_user_bytes and len(self._of_user[user_id]) > 1:
+            self._drop((user_id, next(iter(self._of_user[user_id]))), "early")
+        while self._bytes > self._max_bytes and len(self._answers) > 1:
+            self._drop(next(iter(self._answers)), "early")
         return True
 
     async def find(self, user_id: UUID, request_id: UUID) -> KeptAnswer | None:
@@ -148,7 +152,7 @@ class AnswersInMemory:
     def drop(self, user_id: UUID, request_id: UUID) -> None:
         """Keep this answer no longer."""
         if (user_id, request_id) in self._answers:
-            self._drop((user_id, request_id), early=False)
+            self._drop((user_id, request_id), "erased")
 
     async def run(self) -> None:
         """Drop answers when their time has come, until cancelled."""
@@ -156,13 +160,14 @@ class AnswersInMemory:
             if not self._answers:
                 self._first = trio.Event()
                 await self._first.wait()
+                continue  # it may have been dropped since, because it is too large or its account was deleted
             key, (until, _) = next(iter(self._answers.items()))
             if until > trio.current_time():
                 await trio.sleep_until(until)
             else:
-                self._drop(key, early=False)
+                self._drop(key, "over")
 
-    def _drop(self, key: tuple[UUID, UUID], *, early: bool) -> None:
+    def _drop(self, key: tuple[UUID, UUID], reason: DropReason) -> None:
         _, answer = self._answers.pop(key)
         self._bytes -= answer.size
         self._user_bytes[answer.user_id] -= answer.size
@@ -170,7 +175,7 @@ class AnswersInMemory:
         del of_user[answer.result.request_id]
         if not of_user:
             del self._of_user[answer.user_id], self._user_bytes[answer.user_id]
-        self._dropped(answer, early)
+        self._dropped(answer, reason)
 
 
 class LayeredAnswers:

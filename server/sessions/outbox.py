@@ -323,12 +323,8 @@ class Outbox:
             self.seq += 1
             if feed.pending:
                 self._ready.append(feed)
-                if isinstance(answer, StreamText):
-                    feed.waiting = max(before - len(answer.chunk), 1)
-                    self._bytes -= before - feed.waiting
-                else:
-                    feed.waiting = min(feed.unsent_bytes(), before)
-                    self._bytes -= before - feed.waiting
+                feed.waiting = max(before - feed.taken, 1)
+                self._bytes -= before - feed.waiting
             else:
                 self._sent_all(feed)
             self._check_room()

@@ -56,7 +56,7 @@ class TextEntry:
         self.pieces = ["".join(self.pieces)]
 
     def piece(self, start: int, limit: int) -> str:
-        """At most `limit` characters from `start`. A short rest is taken from the end, without joining the text."""
+        """At most `limit` characters from `start`. The text is not joined: it may be large, and grow meanwhile."""
         rest = self.length - start
         if rest <= limit:
             taken: list[str] = []
@@ -66,8 +66,15 @@ class TextEntry:
                 if rest <= 0:
                     text = "".join(reversed(taken))
                     return text[-rest:] if rest else text
-        self.pieces = ["".join(self.pieces)]
-        return self.pieces[0][start : start + limit]
+        found: list[str] = []
+        at, until = 0, start + limit
+        for piece in self.pieces:
+            if at + len(piece) > start:
+                found.append(piece[max(start - at, 0) : until - at])
+            at += len(piece)
+            if at >= until:
+                break
+        return "".join(found)
 
     def whole(self) -> str:
         """The text of the block from its beginning."""
@@ -86,11 +93,13 @@ Entry = TextEntry | LogFrame
 class RequestLog:
     """The entries of one request. `max_bytes` bounds their size; the end is accepted over the bound."""
 
-    __slots__ = ("_last_text", "_max_bytes", "_texts", "end", "entries", "request_id", "size")
+    __slots__ = ("_last_text", "_max_bytes", "_texts", "end", "entries", "request_id", "size", "sizes")
 
     def __init__(self, request_id: UUID, max_bytes: int) -> None:
         self.request_id = request_id
         self.entries: list[Entry] = []
+        self.sizes: list[int] = []
+        """The approximate size of each entry as JSON, in bytes; 0 for text, which grows."""
         self.size = 0
         """The approximate size of the entries as JSON, in bytes."""
         self.end: WsStreamEnd | None = None
@@ -122,6 +131,7 @@ class RequestLog:
                 self._last_text = entry = TextEntry(frame, self._texts.get(frame.block))
                 self._texts[frame.block] = entry
                 self.entries.append(entry)
+                self.sizes.append(0)
             return size
         assert isinstance(frame, LogFrame)  # noqa: S101 - an answer has no other frames
         size = len(frame.model_dump_json())
@@ -132,6 +142,7 @@ class RequestLog:
         self.size += size
         self._last_text = None
         self.entries.append(frame)
+        self.sizes.append(size)
         return size
 
     def _overflow(self) -> None:
@@ -144,7 +155,7 @@ class RequestLog:
         if isinstance(kept, TextEntry) and length:
             kept.cut(length)
             entries += 1
-        del self.entries[entries:]
+        del self.entries[entries:], self.sizes[entries:]
         self._last_text = None
 
     def result(self, end: WsStreamEnd | None = None) -> WsRequestResult:

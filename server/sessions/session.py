@@ -21,7 +21,7 @@ from server.sessions.calls import SessionCalls
 from server.sessions.drain import drain_spread_ms
 from server.sessions.features import known_features, wanted_frames
 from server.sessions.feed import Feed
-from server.sessions.kept import KeptAnswer
+from server.sessions.kept import DropReason, KeptAnswer
 from server.sessions.kept_results import OTHER_MESSAGE, cancel_elsewhere, send_again, send_result
 from server.sessions.ledger import Ledger
 from server.sessions.log_room import LogRoom, SessionLogs
@@ -74,6 +74,7 @@ class Session:
         self._feeds: dict[UUID, Feed] = {}
         # Answers that were dropped before their time, with the reason.
         self._lost: dict[UUID, str] = {}
+        self._overdue: set[UUID] = set()
         self._opened_at = trio.current_time()
         self._draining = False
         self.ended = False
@@ -226,6 +227,8 @@ class Session:
             return False
         self._view = None
         self.outbox.detach(view)
+        while self._overdue:
+            self.answer_dropped(self._overdue.pop(), "early")
         return True
 
     def change_locale(self, locale: DeviceLocale) -> None:
@@ -343,14 +346,19 @@ class Session:
             self.outbox.drop(feed)
         self.logs.released(request_id, self.outbox)
 
-    def answer_dropped(self, request_id: UUID, *, early: bool) -> None:
+    def answer_dropped(self, request_id: UUID, reason: DropReason) -> None:
         """The answer of an ended request is no longer kept: a resume can't replay it any more.
 
-        `early`: it was dropped before its time, because too many answers are kept.
+        One that is being sent to a slow client stays until its socket is lost, unless it was erased.
         """
-        had_feed = request_id in self._feeds
+        feed = self._feeds.get(request_id)
+        if feed is not None and feed.pending and self.attached:
+            if reason != "erased":
+                self._overdue.add(request_id)
+                return
+            self.refuse(ErrorCode.UNKNOWN_REQUEST, "This answer was erased while it was being sent.", request_id)
         self._drop_log(request_id)
-        if had_feed and early:
+        if feed is not None and reason == "early":
             self._lost[request_id] = "the answer is no longer kept"
             if len(self._lost) > _MAX_LOST:
                 del self._lost[next(iter(self._lost))]
