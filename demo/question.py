@@ -11,11 +11,14 @@ Pick = Literal["first", "next", "latest", "most"]
 _END = r"[\s?.!]*$"
 _THE = r"(?:the |my |our |a |an )?"
 _KIND = r"(?:tasks?|projects?|notes?|checkpoints?|milestones?)\b"
+_ONE = r"(?:task|project|note|checkpoint|milestone)"
 _WHEN = r"(?:today|tomorrow|this|next|coming|on)\b"
 # One item that the question is about. "said" means that a note has the answer.
 _ABOUT: tuple[tuple[bool, re.Pattern[str]], ...] = tuple(
     (said, re.compile(pattern, re.IGNORECASE))
     for said, pattern in (
+        (False, rf"^(?:show(?: me)?|open|how is) (?:the |my )?{_ONE} (?!with\b|in\b|by\b|of\b)(.+?)(?: doing)?{_END}"),
+        (True, rf"^summari[sz]e (?:the |my )?note (.+?){_END}"),
         (
             False,
             (

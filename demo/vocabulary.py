@@ -22,7 +22,7 @@ open unfinished remaining left pending started progress working doing going done
 today tonight tomorrow week month right current currently
 high medium low priority priorities urgent urgently important top
 area bar line pie radar radial chart graph plot diagram table spreadsheet column columns timeline gantt roadmap
-schedule overview summary summarize report everything broken workload
+schedule overview summary summarize summarise report everything broken workload
 status state assignee person owner people date dates day days time urgency over
 """
 _WORDS: Final = frozenset(_LISTED.split())
@@ -38,7 +38,7 @@ _PHRASES: Final = re.compile(
     r"|\bdid (?:i|we) (?:write|note|jot|say)\b"
     r"|(?:\bnot|\w+n['’]t)(?: been)?(?: yet)? (?:done|finished|completed|approved)(?: yet)?\b|\bunapproved\b"
     r"|\b(?:which|what|list|show|how many)\b[\w\s]*\bapproved\b|\b(?:need|wait\w* for|await\w*) (?:my )?approv\w*"
-    r"|\b(?:this|it|that) about\b|\b(?:assigned|given|delegated) to\b|\bpast due\b"
+    r"|,? and not before\b|\b(?:this|it|that) about\b|\b(?:assigned|given|delegated) to\b|\bpast due\b"
     r"|\b(?:active|running|on hold)\b(?=.*\bprojects?\b)|(?<=\bprojects\b)[\w\s]*\b(?:active|running|on hold)\b",
     re.IGNORECASE,
 )
@@ -69,7 +69,9 @@ def corrected(text: str, unknown: Sequence[str]) -> str:
 
 
 def _is_known(word: str) -> bool:
-    return re.sub(r"['’](?:s|re|m|ll|ve|d)$", "", word.lower()) in _WORDS
+    return re.sub(r"['’](?:s|re|m|ll|ve|d)$", "", word.lower()) in _WORDS or (
+        "-" in word and all(part in _WORDS for part in word.lower().split("-"))
+    )
 
 
 def _nearest(word: str) -> str | None:

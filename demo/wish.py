@@ -80,7 +80,7 @@ _PROJECTS = (
 # An answer lists items of one kind.
 _SEVERAL = re.compile(rf"\b{_ENTITY}s?(?:,| and| or)(?: my| the| all)* {_ENTITY}s?\b", re.IGNORECASE)
 _SEARCH = re.compile(
-    r"(?<!tell me )(?<!tell me more )(?<!what )\b(?:about|mention(?:s|ing)?|containing"
+    r"(?<!tell me )(?<!tell me more )(?<!what )\b(?:what came out of|about|mention(?:s|ing)?|containing"
     r"|search(?: (?:my |the |all )*\w+)? for"
     r"|find(?: (?:my |the |all )*notes?)?(?: on| for)?|look for)\s+(.+)$",
     re.IGNORECASE,
@@ -200,7 +200,7 @@ def _entity(verb: Verb, nouns: list[str], lowered: str) -> str | None:
         return nouns[0]
     if re.search(r"remind me|remember to", lowered):
         return "task"
-    if re.search(r"(?:jot|write|note) down|^note\b", lowered):
+    if re.search(r"(?:jot|write|note) down|^note\b|^what came out of\b", lowered):
         return "note"
     return "task" if verb in {"complete", "reopen"} else None
 
