@@ -80,7 +80,7 @@ _PROJECTS = (
 # An answer lists items of one kind.
 _SEVERAL = re.compile(rf"\b{_ENTITY}s?(?:,| and| or)(?: my| the| all)* {_ENTITY}s?\b", re.IGNORECASE)
 _SEARCH = re.compile(
-    r"(?<!tell me )(?<!tell me more )(?<!what )\b(?:what came out of|about|mention(?:s|ing)?|containing"
+    r"(?<!tell me )(?<!tell me more )(?<!what )\b(?:about|mention(?:s|ing)?|containing"
     r"|search(?: (?:my |the |all )*\w+)? for"
     r"|find(?: (?:my |the |all )*notes?)?(?: on| for)?|look for)\s+(.+)$",
     re.IGNORECASE,
