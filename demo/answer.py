@@ -89,7 +89,8 @@ def _answer(
     if wish.question.outside:
         return [CANNOT], [], None
     if wish.unknown:
-        return [not_understood(wish.unknown)], [], None
+        examples = [HELP] if nothing_to_do(wish, request) else []
+        return [not_understood(wish.unknown), *examples], [], None
     if nothing_to_do(wish, request):
         return [f"I did not understand that. {HELP}"], [], None
     if wish.verb in CHANGING:

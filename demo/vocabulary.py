@@ -38,7 +38,7 @@ _PHRASES: Final = re.compile(
     r"|\bdid (?:i|we) (?:write|note|jot|say)\b"
     r"|(?:\bnot|\w+n['’]t)(?: been)?(?: yet)? (?:done|finished|completed|approved)(?: yet)?\b|\bunapproved\b"
     r"|\b(?:which|what|list|show|how many)\b[\w\s]*\bapproved\b|\b(?:need|wait\w* for|await\w*) (?:my )?approv\w*"
-    r"|^what came out of\b.*|,? and not before\b"
+    r"|,? and not before\b"
     r"|\b(?:this|it|that) about\b|\b(?:assigned|given|delegated) to\b|\bpast due\b"
     r"|\b(?:active|running|on hold)\b(?=.*\bprojects?\b)|(?<=\bprojects\b)[\w\s]*\b(?:active|running|on hold)\b",
     re.IGNORECASE,

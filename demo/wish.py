@@ -200,7 +200,7 @@ def _entity(verb: Verb, nouns: list[str], lowered: str) -> str | None:
         return nouns[0]
     if re.search(r"remind me|remember to", lowered):
         return "task"
-    if re.search(r"(?:jot|write|note) down|^note\b|^what came out of\b", lowered):
+    if re.search(r"(?:jot|write|note) down|^note\b", lowered):
         return "note"
     return "task" if verb in {"complete", "reopen"} else None
 
