@@ -146,7 +146,7 @@ class KeptAnswers:
             "request_id": kept.request_id,
             "claim": kept.claim,
             "state": kept.state,
-            "before": kept.version,
+            "body_digest": kept.version,
             "ttl_s": ttl_s,
         }
         return await self._keep("request_amend", values, kept.digest or "", result) != "gone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import get_args
 from uuid import UUID, uuid4
@@ -145,12 +146,14 @@ async def remembered(memories: Memories) -> UUID:
                 " VALUES (%s, %s, %s, %s, %s, 'sealed answer', now() + %s::interval)",
                 [user_id, uuid4(), CLAIM, SERVER, DEVICE, ttl],
             )
-        # An ended request whose answer was erased.
-        await connection.execute(
-            "INSERT INTO requests (user_id, request_id, claim, server_id, device_id, state, ended_at, expires_at)"
-            " VALUES (%s, %s, %s, %s, %s, 'completed', now(), now() + interval '1 hour')",
-            [user_id, uuid4(), CLAIM, SERVER, DEVICE],
-        )
+        # Two ended requests; the answer of one was erased.
+        for body in (b"sealed end", None):
+            await connection.execute(
+                "INSERT INTO requests"
+                " (user_id, request_id, claim, server_id, device_id, body_encrypted, state, ended_at, expires_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, 'completed', now(), now() + interval '1 hour')",
+                [user_id, uuid4(), CLAIM, SERVER, DEVICE, body],
+            )
         # The numbers of the changes that filled memory are used again below.
         await connection.execute("DELETE FROM changes WHERE user_id = %s", [user_id])
         await connection.execute(
@@ -235,6 +238,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "ttl_s": 60.0,
         "channel": "nobody",
         "body_encrypted": b"stolen",
+        "body_digest": b"",
         "day": DAY,
         "tokens": 1,
         "entry_id": CLAIM,
@@ -282,10 +286,14 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
     sets = [common | device | {"id": id_, "ids": [id_], "source_id": id_} for id_ in ids]
     # Requests that run at other servers.
     sets.append(sets[0] | {"server_id": uuid4()})
-    requests = (row[1] for row in owned["requests"])
+    requests = [
+        {"request_id": row[1], "request_ids": [row[1]], "body_digest": hashlib.sha256(body).digest()}
+        for row in owned["requests"]
+        for body in [value for value in row if isinstance(value, bytes)] or [b""]
+    ]
     # A connection that the device does not have: a statement looks for the devices' other connections.
     elsewhere = (sets[0] | {"device_id": row[1], "connection_id": uuid4()} for row in owned["relay_devices"])
-    return [*sets, *elsewhere, *(sets[0] | {"request_id": id_, "request_ids": [id_]} for id_ in requests)]
+    return [*sets, *elsewhere, *(sets[0] | request for request in requests)]
 
 
 async def attempt(connection: Connection, name: StatementName, values: dict[str, object]) -> str:
