@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from memory.recall.search import SearchQuery, planned_by_index
-from sql.pool import Pool
+from sql.pool import Pool, open_pool
 from sql.statements import Statements
+from sql.tenant import configure_server
+from tests.database import new_database
 from tests.memory.recall.test_search import directions, sentences
 from tests.memory.rows import MODEL, Person, add_memories, add_person, seeing
 
@@ -42,8 +44,17 @@ async def _plan(pool: Pool, person: Person, query: SearchQuery) -> list[Mapping[
     return list(_nodes(found["Plan"]))
 
 
+@pytest.fixture
+async def new_pool(postgres: str) -> AsyncIterator[Pool]:
+    """A pool of a database that no other test has used: nothing has analysed its tables."""
+    with new_database(postgres) as database:
+        async with open_pool(database, max_size=2, configure=configure_server) as pool:
+            yield pool
+
+
 @pytest.mark.parametrize("words", ["dinner lunch Lisbon", "zeppelin"])
-async def test_rows_that_were_just_written_are_found_by_index(pool: Pool, words: str) -> None:
+async def test_rows_that_were_just_written_are_found_by_index(new_pool: Pool, words: str) -> None:
+    pool = new_pool
     others = [await add_person(pool, bytes([number]) * 32) for number in range(2, 5)]
     for other in others:
         await add_memories(pool, other, sentences(OTHERS, seed=1))
