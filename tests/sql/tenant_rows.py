@@ -24,6 +24,20 @@ OF_ALL_USERS = {
     "forgotten_expire",
 }
 
+# Rows of these tables belong to servers or are invites, not to users.
+OF_NO_USER = {
+    "database_time",
+    "relay_notify",
+    "relay_notify_beat",
+    "relay_heartbeat",
+    "relay_workers_live",
+    "relay_worker_leave",
+    "relay_expire_workers",
+    "invite_check",
+    "invite_insert",
+    "invite_use",
+}
+
 
 def rows(database: str, query: str) -> list[tuple[Any, ...]]:
     """Run a query as the superuser, to whom no policy applies."""

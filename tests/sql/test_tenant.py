@@ -17,7 +17,7 @@ from sql.pool import Pool
 from sql.statements import StatementName
 from sql.tenant import listing, scoped, scoped_to_email
 from tests.memory.memories import STATEMENTS, Memories, WordEmbedder
-from tests.sql.tenant_rows import dump, rows
+from tests.sql.tenant_rows import OF_NO_USER, dump, rows
 
 NIL = UUID(int=0)
 ENCRYPTED = ("value", "history", "summary", "exchange", "content", "pattern", "forgetting_key", "title", "segment")
@@ -29,19 +29,6 @@ REFRESH_DIGEST = b"digest of a token"
 INVITE = b"digest of an invite"
 SERVER = uuid4()
 DAY = "2026-01-02"
-# Rows of these tables belong to servers or are invites, not to users.
-OF_NO_USER = {
-    "database_time",
-    "relay_notify",
-    "relay_notify_beat",
-    "relay_heartbeat",
-    "relay_workers_live",
-    "relay_worker_leave",
-    "relay_expire_workers",
-    "invite_check",
-    "invite_insert",
-    "invite_use",
-}
 
 
 # ---- every statement ------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import struct
 import pytest
 import trio
 import trio.lowlevel
+from trio.testing import MockClock
 
 from server.net.proxy_protocol import ProxyHeaderInvalid, parse_proxy_header, read_proxy_header
 
@@ -79,7 +80,7 @@ async def test_a_header_that_comes_in_pieces_leaves_what_follows_in_the_socket()
         await stream.aclose()
 
 
-async def test_a_connection_that_ends_in_its_header_is_refused() -> None:
+async def test_a_connection_that_ends_in_its_header_is_refused(autojump_clock: MockClock) -> None:
     for sent in (b"", b"PROXY TCP4 ", b"GET /"):
         ours, theirs = trio.socket.socketpair()
         async with trio.SocketStream(ours) as stream:

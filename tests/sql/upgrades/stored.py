@@ -56,14 +56,15 @@ class Stored:
 
 
 @contextmanager
-def loaded(server: str, version: str, state: Path) -> Iterator[Stored]:
-    """The version's data in a separate database."""
+def loaded(server: str, version: str, state: Path, *, copy_of: str | None = None) -> Iterator[Stored]:
+    """The version's data in a separate database. `copy_of` names a database that has it already, migrated."""
     folder = FOLDER / version
     shutil.copytree(folder / "state", state)
     expected = json.loads((folder / "expected.json").read_text("utf-8"))
-    with new_database(server, template="template1") as conninfo:
+    with new_database(server, template=copy_of or "template1") as conninfo:
         stored = Stored(conninfo, state, VERSIONS[version], expected)
-        stored.execute((folder / "dump.sql").read_text("utf-8"))
+        if copy_of is None:
+            stored.execute((folder / "dump.sql").read_text("utf-8"))
         yield stored
 
 

@@ -17,7 +17,8 @@ When you add a migration:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ import httpx
 import psycopg
 import pytest
 import trio
+from psycopg.conninfo import conninfo_to_dict
 
 from memory.keys.folder_shares import FolderShares
 from memory.keys.master import KeyRing
@@ -80,6 +82,38 @@ def stored(postgres: str, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
         yield stored
 
 
+@pytest.fixture(scope="module")
+def migrated_databases(
+    postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Awaitable[str]]]:
+    """Gives the name of a database with a version's data, loaded and migrated once. Tests copy it."""
+    names: dict[str, str] = {}
+    with ExitStack() as databases:
+
+        async def migrated(version: str) -> str:
+            if version not in names:
+                state = tmp_path_factory.mktemp(version) / "state"
+                stored = databases.enter_context(loaded(postgres, version, state))
+                await migrate(stored.conninfo)
+                names[version] = str(conninfo_to_dict(stored.conninfo)["dbname"])
+            return names[version]
+
+        yield migrated
+
+
+@pytest.fixture(params=VERSIONS)
+async def migrated(
+    postgres: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    migrated_databases: Callable[[str], Awaitable[str]],
+) -> AsyncIterator[Stored]:
+    """A version's data after all newer migrations."""
+    name = await migrated_databases(request.param)
+    with loaded(postgres, request.param, tmp_path / "state", copy_of=name) as stored:
+        yield stored
+
+
 async def test_no_row_is_lost(stored: Stored) -> None:
     before = rows(stored.conninfo)
     empty = {table for table, held in before.items() if not held}
@@ -93,19 +127,17 @@ async def test_no_row_is_lost(stored: Stored) -> None:
     assert before.keys() - after.keys() <= REMOVED.keys()
 
 
-async def test_the_schema_is_that_of_a_new_database(stored: Stored, database: str) -> None:
-    await migrate(stored.conninfo)
-    upgraded, fresh = (dump(conninfo, "--schema-only") for conninfo in (stored.conninfo, database))
+async def test_the_schema_is_that_of_a_new_database(migrated: Stored, database: str) -> None:
+    upgraded, fresh = (dump(conninfo, "--schema-only") for conninfo in (migrated.conninfo, database))
     assert upgraded == fresh
 
 
-async def test_the_contents_are_read_by_todays_code(stored: Stored) -> None:
-    await migrate(stored.conninfo)
-    found = await exports(stored.conninfo, stored.master_key, stored.shares)
-    assert found.keys() == stored.expected["exports"].keys()
-    for email, expected in stored.expected["exports"].items():
+async def test_the_contents_are_read_by_todays_code(migrated: Stored) -> None:
+    found = await exports(migrated.conninfo, migrated.master_key, migrated.shares)
+    assert found.keys() == migrated.expected["exports"].keys()
+    for email, expected in migrated.expected["exports"].items():
         assert same_records(found[email], expected)
-    with psycopg.connect(stored.conninfo) as connection:
+    with psycopg.connect(migrated.conninfo) as connection:
         # 0011 copies the sources of memories into rows.
         query = (
             "SELECT count(*), count(s.episode_id) FROM memory_associative AS m LEFT JOIN memory_sources AS s"
@@ -113,8 +145,8 @@ async def test_the_contents_are_read_by_todays_code(stored: Stored) -> None:
         )
         ((of_episodes, copied),) = connection.execute(query).fetchall()
         assert of_episodes == copied > 0
-    context = await recalled(stored.conninfo, stored.master_key, stored.shares)
-    wanted = stored.expected["recalled"]
+    context = await recalled(migrated.conninfo, migrated.master_key, migrated.shares)
+    wanted = migrated.expected["recalled"]
     assert context["core"] == wanted["core"]
     assert context["episodic"] == wanted["episodic"]
     best, expected_best = context["associative"][0], wanted["associative"][0]
@@ -125,20 +157,19 @@ async def test_the_contents_are_read_by_todays_code(stored: Stored) -> None:
     assert best["why"]["cosine"] == pytest.approx(expected_best["why"]["cosine"], abs=1e-3)
 
 
-async def test_everything_is_read_after_the_keys_are_bound(stored: Stored) -> None:
-    await migrate(stored.conninfo)
-    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
+async def test_everything_is_read_after_the_keys_are_bound(migrated: Stored) -> None:
+    async with open_parts(migrated.conninfo, migrated.master_key, migrated.shares) as parts:
         assert await check_keys(parts.memories.vault) == len(PASSWORDS)
         done = await parts.memories.master_key_rotation.rotate()
         assert (done.rewrapped, done.already, done.failed) == (len(PASSWORDS), 0, 0)
-        shares = FolderShares(stored.shares)
-        strict = UserKeys(KeyRing([stored.master_key], refuse_unbound=True), shares)
+        shares = FolderShares(migrated.shares)
+        strict = UserKeys(KeyRing([migrated.master_key], refuse_unbound=True), shares)
         assert await check_keys(Vault(parts.memories.pool, Statements.load(), strict)) == 0
-    found = await exports(stored.conninfo, stored.master_key, stored.shares)
-    for email, expected in stored.expected["exports"].items():
+    found = await exports(migrated.conninfo, migrated.master_key, migrated.shares)
+    for email, expected in migrated.expected["exports"].items():
         assert same_records(found[email], expected)
-    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
-        ada = person(stored.conninfo, ADA)
+    async with open_parts(migrated.conninfo, migrated.master_key, migrated.shares) as parts:
+        ada = person(migrated.conninfo, ADA)
         await parts.memories.middleware.update_core(ada, "preferred_name", "Countess")
         rotated = await parts.memories.user_key_rotation.rotate(ada)
         assert rotated.unreadable == 0
@@ -149,25 +180,23 @@ async def test_everything_is_read_after_the_keys_are_bound(stored: Stored) -> No
         assert parts.memories.unreadable == []
 
 
-async def test_passwords_budgets_and_devices_are_kept(stored: Stored) -> None:
-    await migrate(stored.conninfo)
-    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
-        ada = person(stored.conninfo, ADA)
+async def test_passwords_budgets_and_devices_are_kept(migrated: Stored) -> None:
+    async with open_parts(migrated.conninfo, migrated.master_key, migrated.shares) as parts:
+        ada = person(migrated.conninfo, ADA)
         assert await parts.spending.total(ada, SPENT_ON) == SPENT
         await parts.spending.settle(ada, SPENT_ON, uuid4(), 1)
         assert await parts.spending.total(ada, SPENT_ON) == SPENT + 1
         assert not (await parts.memories.middleware.devices.connect(ada, DEVICE, CLIENT)).is_new
         for email, password in PASSWORDS.items():
             user_id = await parts.accounts.login(normalise_email(email), password)
-            assert user_id == person(stored.conninfo, email)
+            assert user_id == person(migrated.conninfo, email)
         with pytest.raises(BadCredentials):
             await parts.accounts.login(normalise_email(ADA), PASSWORDS[CARL])
 
 
-async def test_what_is_kept_for_devices_is_read(stored: Stored) -> None:
-    await migrate(stored.conninfo)
-    found = await delivered(stored.conninfo, stored.master_key, stored.shares)
-    assert found == stored.expected.get("delivered", NOTHING_KEPT)
+async def test_what_is_kept_for_devices_is_read(migrated: Stored) -> None:
+    found = await delivered(migrated.conninfo, migrated.master_key, migrated.shares)
+    assert found == migrated.expected.get("delivered", NOTHING_KEPT)
     if found != NOTHING_KEPT:
         assert found["requests"] == {
             str(ANSWERED): ["completed", False, "asked", RESULT],
@@ -176,16 +205,15 @@ async def test_what_is_kept_for_devices_is_read(stored: Stored) -> None:
         assert [number for number, _ in found["changes"]] == [2, 3]
 
 
-async def test_forgotten_and_erased_things_stay_away(stored: Stored) -> None:
-    await migrate(stored.conninfo)
-    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
+async def test_forgotten_and_erased_things_stay_away(migrated: Stored) -> None:
+    async with open_parts(migrated.conninfo, migrated.master_key, migrated.shares) as parts:
         middleware = parts.memories.middleware
-        ada, carl = person(stored.conninfo, ADA), person(stored.conninfo, CARL)
+        ada, carl = person(migrated.conninfo, ADA), person(migrated.conninfo, CARL)
 
         async def texts() -> str:
             return str([record.get("text") for record in await parts.memories.records(ada)])
 
-        with psycopg.connect(stored.conninfo) as connection:
+        with psycopg.connect(migrated.conninfo) as connection:
             query = "SELECT min(until) FROM memory_forgotten WHERE user_id = %s"
             (forgotten_at,) = connection.execute(query, [ada]).fetchone() or (None,)
         assert forgotten_at is not None
@@ -204,35 +232,33 @@ async def test_forgotten_and_erased_things_stay_away(stored: Stored) -> None:
         )
 
 
-async def test_unfinished_work_is_finished(stored: Stored) -> None:
-    await migrate(stored.conninfo)
-    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
-        ada = person(stored.conninfo, ADA)
+async def test_unfinished_work_is_finished(migrated: Stored) -> None:
+    async with open_parts(migrated.conninfo, migrated.master_key, migrated.shares) as parts:
+        ada = person(migrated.conninfo, ADA)
         assert UNFINISHED not in str([record.get("text") for record in await parts.memories.records(ada)])
         await parts.memories.middleware.enrichment.run_once()
         records = await parts.memories.records(ada)
         assert UNFINISHED in str([record.get("text") for record in records])
         (plan,) = [record for record in records if record.get("entity_id") == "task-3"]
         assert plan["embedding_model"] == "words-1"
-        left = rows(stored.conninfo)
+        left = rows(migrated.conninfo)
         assert left["memory_pending"] == left["memory_unembedded"] == []
 
 
-async def test_relayed_messages_open_and_leave_in_time(stored: Stored) -> None:
-    await migrate(stored.conninfo)
-    with psycopg.connect(stored.conninfo, autocommit=True) as connection:
+async def test_relayed_messages_open_and_leave_in_time(migrated: Stored) -> None:
+    with psycopg.connect(migrated.conninfo, autocommit=True) as connection:
         sealed = connection.execute("SELECT user_id, body_encrypted FROM relay_messages WHERE id = %s", [MESSAGE])
         ada, body = sealed.fetchone() or (None, b"")
         connection.execute("UPDATE relay_messages SET expires_at = now() - interval '1 hour'")
         connection.execute("UPDATE relay_workers SET seen_at = now() - interval '1 hour'")
-    async with open_parts(stored.conninfo, stored.master_key, stored.shares) as parts:
+    async with open_parts(migrated.conninfo, migrated.master_key, migrated.shares) as parts:
         assert ada is not None
         assert parts.seal.open(ada, MESSAGE, body).frame == MUTATION  # type: ignore[union-attr]
         await parts.relay.heartbeat()
         assert await parts.relay.join(ada, DEVICE, SOCKET) is not None, "the first version had this device"
         assert await parts.relay.devices(ada) == [(DEVICE, parts.relay.server_id, True)]
         await parts.relay.expire()
-    left = rows(stored.conninfo)
+    left = rows(migrated.conninfo)
     assert left["relay_messages"] == []
     assert [row["worker_id"] for row in left["relay_workers"]] == [str(parts.relay.server_id)]
 
@@ -328,14 +354,13 @@ CONTENTS, ACCOUNTS, ABSENCE, WORK, RELAY = (
         ("UPDATE relay_messages SET body_encrypted = '\\x00'", RELAY),
     ],
 )
-async def test_the_reading_notices_a_lossy_migration(stored: Stored, lossy: str, check: Any) -> None:
-    await migrate(stored.conninfo)
-    stored.execute(lossy)
+async def test_the_reading_notices_a_lossy_migration(migrated: Stored, lossy: str, check: Any) -> None:
+    migrated.execute(lossy)
     with pytest.raises((Exception, BaseExceptionGroup)):
-        await check(stored)
+        await check(migrated)
 
 
-@pytest.mark.parametrize("stored", ["second_version"], indirect=True)
+@pytest.mark.parametrize("migrated", ["second_version"], indirect=True)
 @pytest.mark.parametrize(
     "lossy",
     [
@@ -350,11 +375,10 @@ async def test_the_reading_notices_a_lossy_migration(stored: Stored, lossy: str,
         "UPDATE devices SET change_cursor = NULL",
     ],
 )
-async def test_the_reading_of_what_is_kept_notices_a_lossy_migration(stored: Stored, lossy: str) -> None:
-    await migrate(stored.conninfo)
-    stored.execute(lossy)
+async def test_the_reading_of_what_is_kept_notices_a_lossy_migration(migrated: Stored, lossy: str) -> None:
+    migrated.execute(lossy)
     with pytest.raises((Exception, BaseExceptionGroup)):
-        await test_what_is_kept_for_devices_is_read(stored)
+        await test_what_is_kept_for_devices_is_read(migrated)
 
 
 def another_migration(up: str) -> Migration:
