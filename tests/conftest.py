@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import ssl
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 
 import certifi
 import pytest
+from _pytest.assertion import rewrite
 from hypothesis import HealthCheck, settings
 from trio.testing import MockClock
 from werkzeug.routing import Rule
@@ -42,6 +44,26 @@ def pytest_configure(config: pytest.Config) -> None:
         folder.chmod(0o711)
         config.option.basetemp = folder / "tmp"
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    rewrite_share(config)
+
+
+def rewrite_share(config: pytest.Config) -> None:
+    """Rewrite the assertions of this worker's share of the test files.
+
+    pytest does it when it first imports a file, and caches the result. The workers import the same files at the same
+    time, so in a new checkout each of them would rewrite all files, which takes it seven seconds.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw").removeprefix("gw")
+    if not worker or sys.dont_write_bytecode:
+        return
+    state = config.stash[rewrite.assertstate_key]
+    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    for path in files[int(worker) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]:
+        folder = rewrite.get_cache_dir(path)
+        cached = folder / f"{path.stem}{rewrite.PYC_TAIL}"
+        if rewrite._read_pyc(path, cached) is None and rewrite.try_makedirs(folder):
+            digest, code = rewrite._rewrite_test(path, config)
+            rewrite._write_pyc(state, code, digest, cached)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -76,7 +76,7 @@ class LentDatabases:
     of the migrations changed, or after `MAX_LOANS`, which bounds the dead rows in its tables.
     """
 
-    MAX_LOANS = 40
+    MAX_LOANS = 120
 
     def __init__(self, server: str) -> None:
         self._server = server

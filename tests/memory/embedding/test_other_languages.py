@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.memories.corpus import read_corpus
+from bench.memories.environment import Remembering
 from memory.embedding.local import LocalEmbedder
 from memory.limits import MemoryLimits
 from memory.vault import IndexKind
@@ -29,6 +30,12 @@ STRANGERS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def remembering(joined_embedder: LocalEmbedder) -> Remembering:
+    """The questions are the same in all languages, and each is embedded once."""
+    return Remembering(joined_embedder)
+
+
 @pytest.mark.parametrize(
     ("language", "index"),
     [
@@ -41,11 +48,11 @@ STRANGERS = [
     ],
 )
 async def test_an_english_question_finds_most_memories(
-    pool: Pool, joined_embedder: LocalEmbedder, language: str, index: IndexKind
+    pool: Pool, remembering: Remembering, language: str, index: IndexKind
 ) -> None:
     # A loaded machine may take over a second for a question, and would then search by words only.
     limits = MemoryLimits(embed_query_s=60.0)
-    memories = Memories(pool, embedder=joined_embedder, index=index, limits=limits)
+    memories = Memories(pool, embedder=remembering, index=index, limits=limits)
     ann, conversation = await memories.person(), TOLD[language]
     for item in conversation.items:
         await memories.middleware.store_episode(ann, item.session, item.text, "")

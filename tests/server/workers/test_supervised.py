@@ -83,9 +83,17 @@ def two_workers(lent_databases: LentDatabases) -> Iterator[Supervised]:
         server = supervised(folder / "state", **login_settings(database), **model_settings(url), **limits)
         try:
             yield server
-            assert server.stop(signal.SIGTERM) < STOP_S
+            assert_stops(server, signal.SIGTERM)
         finally:
             server.end()
+
+
+def assert_stops(server: Supervised, number: signal.Signals) -> None:
+    """Both workers drain and end in time, and nothing fails."""
+    assert server.stop(number) < STOP_S
+    said = server.errors.read_text()
+    assert said.count('"draining"') == 2
+    assert "Traceback" not in said
 
 
 @contextmanager
@@ -270,17 +278,13 @@ def test_workers_end_with_a_supervisor_that_was_killed(state: Path, start: Calla
     assert not folders[0].exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
-def test_signals_are_passed_on(state: Path, database: str, number: signal.Signals) -> None:
-    # One of them with an embedded database, which must end too.
-    server = supervised(state, **({} if number == signal.SIGTERM else login_settings(database)))
+def test_a_signal_is_passed_on_and_the_embedded_database_ends_too(state: Path) -> None:
+    """SIGHUP. The workers that other tests share are stopped by SIGTERM."""
+    server = supervised(state)
     try:
-        assert server.stop(number) < STOP_S
+        assert_stops(server, signal.SIGHUP)
     finally:
         server.end()
-    said = server.errors.read_text()
-    assert said.count('"draining"') == 2
-    assert "Traceback" not in said
 
 
 # The line that a worker prints when it is ready.

@@ -418,6 +418,7 @@ atServer("the server", { TESSERA_APPROVAL_TOOLS: "create_task" }, (devices) => {
           title: "Remember the garden party on Friday",
           last_message_at: expect.any(String),
           count: 2,
+          kind: "home",
         },
       ],
     });
