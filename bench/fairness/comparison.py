@@ -97,7 +97,7 @@ async def compare(server: Server, names: Sequence[str], plan: Plan) -> dict[str,
 
 
 async def _pairs(server: Server, abusive: Attacker, name: str, plan: Plan) -> list[Pair]:
-    # Registered before the attack. Each logs in so often that no limit of an account is reached.
+    # One user per pair, registered before the attack: the logins of one user would reach the limit of an account.
     users = [await new_user(server) for _ in range(plan.pairs)]
     token = (await server.post("register", f"abusive.{uuid4().hex}@example.com"))["access_token"]
     found = []
