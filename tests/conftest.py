@@ -105,6 +105,24 @@ def _shares(slow: list[pytest.Item], quick: list[pytest.Item], workers: int) -> 
     return [*shares, *rest]
 
 
+_PROFILER = pytest.StashKey[Any]()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remember the profiler, for `pytest_runtest_teardown`."""
+    item.stash[_PROFILER] = sys.getprofile()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that leaves another profiler than it found: every later test of the process would be slower."""
+    found, left = item.stash[_PROFILER], sys.getprofile()
+    sys.setprofile(found)
+    yield
+    if left is not found:
+        pytest.fail(f"the test has left a profiler on: {left!r}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def certificates_read_once() -> Iterator[None]:
     """All HTTP clients share the TLS context of the public authorities: to read their certificates takes 20 ms."""

@@ -1,6 +1,6 @@
 """Every setting of the server, and reading them from `TESSERA_*` environment variables at the start.
 
-Other code gets a `Settings`; only `server.__main__` reads the environment.
+Other code gets a `Settings`; only `server.commands` reads the environment.
 """
 
 from __future__ import annotations

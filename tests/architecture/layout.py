@@ -30,7 +30,8 @@ ARROWS: Arrows = {
 
 PACKAGES: Mapping[str, Arrows] = {
     "server": {
-        "__main__": {
+        "__main__": {"commands"},
+        "commands": {
             "banner",
             "key_commands",
             "local_model",

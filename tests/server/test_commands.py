@@ -6,7 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
-from server.__main__ import _parser
+from server.commands import _parser
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 

@@ -11,7 +11,7 @@ import pytest
 import structlog
 import trio
 
-from server.__main__ import main
+from server.commands import main
 from tests import server_habits
 from tests.model_server import open_model_server
 from tests.server.tessera import Tessera, open_tessera
@@ -67,7 +67,7 @@ async def test_a_server_that_ignores_required_is_found_out_and_its_small_model_a
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], int]:
     """The command line without its set-up of logs, which lasts for the whole process and would reach later tests."""
-    monkeypatch.setattr("server.__main__.configure_logging", lambda *_: None)
+    monkeypatch.setattr("server.commands.configure_logging", lambda *_: None)
     return main
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Any
@@ -103,6 +103,17 @@ class _Steps(trio.abc.Instrument):
         sys.setprofile(None)
         self.most = max(self.most, self._calls)
 
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count in all steps meanwhile."""
+        trio.lowlevel.add_instrument(self)
+        try:
+            yield
+        finally:
+            trio.lowlevel.remove_instrument(self)
+            # The step that removes the instrument has no end for it, and every call would be counted from then on.
+            sys.setprofile(None)
+
 
 async def test_counting_the_habits_of_many_episodes_does_not_hold_the_event_loop(pool: Pool) -> None:
     memories = Memories(pool)
@@ -118,16 +129,13 @@ async def test_counting_the_habits_of_many_episodes_does_not_hold_the_event_loop
     assert len(seen_in(facts)) == 202
     in_one_step.after_task_step(trio.lowlevel.current_task())
     assert in_one_step.most > 20_000, "this many would block the loop"
-    trio.lowlevel.add_instrument(steps)
-    try:
+    with steps.counting():
         key = await memories.vault.key(ann)
         seen = await proactive.sighted(key, facts)
         async with memories.vault.writing(ann) as (connection, user_key):
             rows = await proactive.queue_rows(connection, ann, seen)
             tombstones = await Tombstones.read(connection, memories.vault, ann, user_key)
             await proactive.count_in(connection, ann, user_key, seen, rows, tombstones)
-    finally:
-        trio.lowlevel.remove_instrument(steps)
     assert steps.most < in_one_step.most / 10
 
 
@@ -153,12 +161,9 @@ async def test_enriching_long_answers_does_not_hold_the_event_loop(pool: Pool, i
     in_one_step.before_task_step(trio.lowlevel.current_task())
     BlindTerms(key.key).document(answer)
     in_one_step.after_task_step(trio.lowlevel.current_task())
-    trio.lowlevel.add_instrument(steps)
-    try:
+    with steps.counting():
         async with trio.open_nursery() as nursery:
             assert await memories.middleware.enrichment._enrich_user(ann, nursery) == 3
             nursery.cancel_scope.cancel()
-    finally:
-        trio.lowlevel.remove_instrument(steps)
     assert sum(record["tier"] == "associative" for record in await memories.records(ann)) == 3
     assert steps.most < in_one_step.most / 4, (steps.most, in_one_step.most)
