@@ -344,6 +344,10 @@ class Answer:
         """Inside the block, the request waits for its client: its model calls hold no places of others."""
         return self._caller.without_places()
 
+    def hang_up(self) -> None:
+        """The caller has just cancelled `run`: close the connections to the models before any other task runs."""
+        self._caller.hang_up()
+
     def fail(self, failure: WsFailure) -> None:
         """The caller cancelled `run` because of `failure`: the request ends as failed, not as cancelled."""
         self._status, self._failure = "failed", failure

@@ -15,6 +15,7 @@ import trio
 
 from server.models.budget import Entry
 from server.shared_limits import Place
+from streaming.http import Exchanges
 
 _caller: ContextVar[Caller | None] = ContextVar("model_caller", default=None)
 
@@ -27,6 +28,7 @@ class Caller:
         self.entry = entry
         self.counts = counts
         self.places: set[Place] = set()
+        self._exchanges = Exchanges()
 
     def __repr__(self) -> str:
         return f"<Caller {self.user_id}, {len(self.places)} places>"
@@ -36,9 +38,14 @@ class Caller:
         """Inside the block, this task and the tasks that it starts call models for this caller."""
         token = _caller.set(self)
         try:
-            yield
+            with self._exchanges.collecting():
+                yield
         finally:
             _caller.reset(token)
+
+    def hang_up(self) -> None:
+        """Close the connections of the caller's running calls, before this returns. Cancel its tasks first."""
+        self._exchanges.close()
 
     @asynccontextmanager
     async def without_places(self) -> AsyncIterator[None]:

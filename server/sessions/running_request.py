@@ -19,6 +19,7 @@ from server.sessions.feed import Feed
 from server.sessions.log_room import LogRoom
 from server.sessions.outbox import Outbox
 from server.sessions.request_log import RequestLog
+from sql.owners import urgent
 from streaming.wire import AnswerFrame, ErrorCode, ServerFrame, WsError, WsFailure, WsMutationRecord, WsStreamEnd
 
 log = structlog.get_logger(__name__)
@@ -106,8 +107,7 @@ class RunningRequest:
 
     def cancel(self) -> None:
         """The person stopped the answer."""
-        self._stopping = True
-        self._scope.cancel()
+        self._stop()
 
     async def ended(self) -> None:
         """Wait until the request has ended."""
@@ -116,13 +116,19 @@ class RunningRequest:
     def fail(self, failure: WsFailure) -> None:
         """End the request as failed."""
         self._failure = self._failure or failure
+        self._stop()
+
+    def _stop(self) -> None:
         self._stopping = True
         self._scope.cancel()
+        # Not when the cancelled task runs next: until then the model would go on, and cost tokens.
+        self._answer.hang_up()
 
     async def run(self, done: Callable[[RunningRequest, WsStreamEnd | None], Awaitable[None]]) -> None:
         """Answer. Then await `done` with the end, or with None if the request was refused and nothing ran."""
         try:
-            with structlog.contextvars.bound_contextvars(request_id=str(self.request_id)):
+            # A person also waits for the end. It must not queue behind background work for a connection.
+            with structlog.contextvars.bound_contextvars(request_id=str(self.request_id)), urgent():
                 await self._run(done)
         finally:
             self._answer.close()

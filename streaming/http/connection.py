@@ -123,6 +123,8 @@ class Connection:
         except trio.TooSlowError:
             raise httpx.ReadTimeout("the server sent nothing in time") from None
         except _BROKEN as error:
+            # `streaming.http.exchanges` closes the connection of a cancelled task: that is no fault of the peer.
+            await trio.lowlevel.checkpoint_if_cancelled()
             if self._expired:
                 raise httpx.ReadTimeout("the server sent nothing in time") from None
             raise httpx.ReadError(str(error)) from error

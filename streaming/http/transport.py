@@ -12,6 +12,7 @@ import httpx
 from streaming.http.connection import Connection, Outgoing, Timeouts
 from streaming.http.connector import DEFAULT_PORTS, Connector, Proxy, Route, port_of
 from streaming.http.deadlines import DeadlineWatch, ReadDeadline
+from streaming.http.exchanges import collect
 from streaming.http.pool import ConnectionPool, Lease
 
 _DEFAULT_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20)
@@ -65,6 +66,7 @@ class HttptoolsTransport(httpx.AsyncBaseTransport):
         timeouts = Timeouts(**request.extensions.get("timeout", {}))
         outgoing = self._outgoing(request)
         lease = await self._pool.take(self._route(request), timeouts.pool)
+        collect(lease)
         try:
             connection = await self._exchange(lease, outgoing, timeouts)
         except BaseException:

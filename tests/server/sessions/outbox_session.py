@@ -68,10 +68,12 @@ class Direct:
 
 
 class WithoutPlaces:
-    """The part of an answer that a request needs to wait for its client."""
+    """The part of an answer that a request needs to wait for its client, and to be stopped. It calls no model."""
 
     def without_places(self) -> AbstractAsyncContextManager[None]:
         return nullcontext()
+
+    def hang_up(self) -> None: ...
 
 
 class Session:

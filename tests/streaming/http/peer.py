@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -101,6 +103,17 @@ async def open_peer(script: Script, tls: ssl.SSLContext | None = None) -> AsyncI
         nursery.start_soon(trio.serve_listeners, converse, listeners)
         yield peer
         nursery.cancel_scope.cancel()
+
+
+def unread(descriptor: int) -> bytes | None:
+    """What a peer's connection could read now, without reading it: b"" if the client has closed it, None: nothing."""
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        try:
+            return connection.recv(1 << 16, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except ConnectionResetError:
+            return b""
 
 
 def answering(*answers: bytes, hold: bool = False, heads: list[bytes] | None = None) -> Script:
