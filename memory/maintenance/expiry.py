@@ -1,4 +1,4 @@
-"""Removes rows whose time is over: kept requests, logged changes, logins, unused devices, and expired tombstones."""
+"""Removes rows whose time is over: kept requests, logged changes, logins, invites, unused devices, and tombstones."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ class Expiry:
             await connection.execute(self._statements["requests_expire"], {"now": now})
             await connection.execute(self._statements["changes_expire"], {"now": now})
             await connection.execute(self._statements["logins_expire"], {"now": now})
+            await connection.execute(self._statements["invites_expire"], {"now": now})
             await connection.execute(
                 self._statements["deleted_users_expire"], {"deleted_before": now - _DELETED_USERS_KEPT}
             )

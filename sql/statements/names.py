@@ -88,6 +88,7 @@ StatementName = Literal[
     "invite_check",
     "invite_insert",
     "invite_use",
+    "invites_expire",
     "login_bind",
     "login_end",
     "login_insert",

@@ -36,6 +36,7 @@ OF_NO_USER = {
     "invite_check",
     "invite_insert",
     "invite_use",
+    "invites_expire",
 }
 
 

@@ -31,6 +31,7 @@ LISTING = {
     "user_by_email",
     "requests_expire",
     "logins_expire",
+    "invites_expire",
     "changes_expire",
     "devices_expire",
     "forgotten_expire",

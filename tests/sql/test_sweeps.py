@@ -82,6 +82,7 @@ def test_slices_are_equal_and_cover_all_ids() -> None:
         ("requests_expire", "expires_at < "),
         ("changes_expire", "expires_at < "),
         ("logins_expire", "expires_at < "),
+        ("invites_expire", "expires_at < "),
         ("deleted_users_expire", "deleted_at < "),
         ("devices_expire", "last_seen_at < "),
         ("forgotten_expire", "until < "),

@@ -69,6 +69,9 @@ async def remembered(memories: Memories) -> UUID:
         await connection.execute(
             "INSERT INTO invites VALUES (%s, NULL, now(), now() + interval '1 hour') ON CONFLICT DO NOTHING", [INVITE]
         )
+        await connection.execute(
+            "INSERT INTO invites VALUES ('expired', NULL, now(), now() - interval '1 hour') ON CONFLICT DO NOTHING"
+        )
         await connection.execute("INSERT INTO memory_receipts VALUES (%s, gen_random_uuid(), 'r', 's', 'k')", [user_id])
         await connection.execute("UPDATE memory_signatures SET length = length + 1 WHERE user_id = %s", [user_id])
         await connection.execute(

@@ -56,7 +56,9 @@ async def test_every_policy_is_about_the_user_but_a_few(database: str) -> None:
         ("devices", "expired", "{tessera_worker}", "DELETE"),
         ("memory_forgotten", "ids_only", "{tessera_worker}", "SELECT"),
         ("memory_forgotten", "expired", "{tessera_worker}", "DELETE"),
-        ("invites", "everybody", "{public}", "ALL"),
+        ("invites", "everybody", "{tessera_server}", "ALL"),
+        ("invites", "times_only", "{tessera_worker}", "SELECT"),
+        ("invites", "expired", "{tessera_worker}", "DELETE"),
     }
 
 

@@ -11,6 +11,7 @@ from memory.delivery import Change, ChangeLog
 from memory.delivery.devices import ClientRecord, DeviceRecords
 from memory.maintenance import Expiry
 from sql.pool import Pool
+from sql.tenant import listing, without_user
 from tests.memory.memories import STATEMENTS, Memories
 
 PHONE, LAPTOP = UUID(int=1), UUID(int=2)
@@ -62,6 +63,21 @@ async def test_a_removed_device_that_returns_may_have_expired_and_a_new_users_de
     assert (returned.is_new, returned.may_have_expired, returned.last_change) == (True, True, 1)
     assert not (await devices.connect(ann, PHONE, CLIENT)).may_have_expired
     assert not (await devices.connect(ben, PHONE, CLIENT)).may_have_expired
+
+
+async def test_expired_invites_are_removed_and_the_worker_role_can_remove_no_others(pool: Pool, database: str) -> None:
+    async with without_user(pool) as connection:
+        for ttl_s in (-1, 60):
+            values = {"new_invite_digest": b"%d" % ttl_s, "email": None, "ttl_s": ttl_s}
+            await connection.execute(STATEMENTS["invite_insert"], values)
+    await Expiry(pool, STATEMENTS, device_keep_s=400 * 86_400).remove()
+    assert found(database, "SELECT digest FROM invites") == [b"60"]
+    async with listing(pool) as connection:
+        await connection.execute(STATEMENTS["invites_expire"], {"now": "2999-01-01"})
+    assert found(database, "SELECT digest FROM invites") == [b"60"]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with listing(pool) as connection:
+            await connection.execute("SELECT digest FROM invites")
 
 
 async def test_tombstones_expire_that_only_stop_work_in_progress(pool: Pool, database: str) -> None:
