@@ -80,7 +80,7 @@ def find_span(text: str, today: date, calendar: Calendar = UTC_CALENDAR) -> Span
 
 
 def span_words(text: str, today: date, calendar: Calendar = UTC_CALENDAR) -> str | None:
-    """The words of `text` that name one day, such as "on Monday"; None for "before Monday", which is no day."""
+    """The words of `text` that name one day, such as "on Monday"; None for "before Monday", which is not a day."""
     found = find_day(text, today, calendar)
     if found is None or re.match(r"(?:by|until|till|before|to)\b", found[1].strip(), re.IGNORECASE):
         return None

@@ -68,7 +68,7 @@ def rewrite_share(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Keep the garbage collector away from what is imported and collected, which stays until the end of the run."""
+    """Keep the garbage collector away from modules and collected tests: they stay until the end of the run."""
     gc.disable()
     try:
         return (yield)

@@ -1,4 +1,4 @@
-"""The HTTP exchanges of one request of a person, so that they can be ended together and at once.
+"""The HTTP exchanges of one request of a person, so that they can be ended together and immediately.
 
 The collection is a context variable, like the caller of `server.models`: a task that a nursery starts inherits it.
 """

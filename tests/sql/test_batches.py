@@ -1,4 +1,4 @@
-"""Batches: what comes while a batch runs is the next batch, and nobody waits for a slow one for long."""
+"""Batches: items that come while a batch runs are the next batch, and nobody waits for a slow one for long."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_slices_are_equal_and_cover_all_ids() -> None:
     ],
 )
 def test_statements_of_the_background_read_an_index(database: str, name: StatementName, condition: str) -> None:
-    """With millions of rows. Here sequential scans are forbidden instead: without an index there is no other plan."""
+    """With millions of rows. Here sequential scans are forbidden instead: without an index no other plan exists."""
     text = re.sub(r"(?m)^--.*\n", "", STATEMENTS[name].decode()).strip().removesuffix(";")
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
     query = re.sub(r"%\((\w+)\)s", lambda match: f"${names.index(match[1]) + 1}", text)

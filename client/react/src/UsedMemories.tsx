@@ -11,7 +11,7 @@ export interface UsedMemoriesProps {
   readonly used: readonly WsMemoryUsed[];
   /** Removes a memory: `(id) => tessera.forget(id)`. Without it, the button is absent. */
   readonly onForget?: ((id: string) => Promise<unknown>) | undefined;
-  /** Lets the person say what is right, for example in the composer. Without it, the button is absent. */
+  /** Lets the person correct the memory, for example in the composer. Without it, the button is absent. */
   readonly onCorrect?: ((memory: WsMemoryUsed) => void) | undefined;
 }
 

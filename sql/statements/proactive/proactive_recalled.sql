@@ -1,5 +1,5 @@
--- The manifest of the patterns that are seen on enough days to be recalled: one row, or none without such patterns. If there
--- is no manifest yet: all these patterns.
+-- The manifest of the patterns that are seen on enough days to be recalled: one row, or none without such patterns. Without a
+-- manifest: all these patterns.
 SELECT p.pattern_digest, p.pattern_encrypted, m.manifest_encrypted AS manifest
 FROM (
     SELECT pattern_digest, pattern_encrypted, row_number() OVER (ORDER BY id) AS place

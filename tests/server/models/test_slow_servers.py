@@ -36,7 +36,7 @@ PING_S = 10.0
 class SlowServer(httpx.AsyncBaseTransport):
     """One slot, a slow first token, eight tokens per second. Requests wait for the slot in their order.
 
-    `pings`: as llama.cpp does, the head comes at once, and comments until the first token. Otherwise nothing comes
+    `pings`: as llama.cpp does, the head comes immediately, and comments until the first token. Otherwise nothing comes
     before it, as from Ollama.
     """
 

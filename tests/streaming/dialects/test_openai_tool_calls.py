@@ -56,11 +56,11 @@ TOOL_CALLS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, str]]]] =
         [delta(tool_calls={"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}})],
         [("a", "f", "{}")],
     ),
-    "name and arguments beside the id": (
+    "name and arguments next to the id": (
         [delta(tool_calls=[{"index": 0, "id": "a", "name": "f", "arguments": '{"x"'}]), call(0, arguments=":1}")],
         [("a", "f", '{"x":1}')],
     ),
-    "one call as an object, name and arguments beside the id": (
+    "one call as an object, name and arguments next to the id": (
         [delta(tool_calls={"id": "a", "name": "f", "arguments": {"x": 1}})],
         [("a", "f", '{"x": 1}')],
     ),

@@ -94,7 +94,7 @@ def test_each_call_of_a_request_begins_with_the_one_before(name: str) -> None:
 
 
 def _unmarked(value: Any) -> Any:
-    """Without Anthropic's marks of the cache, which move on and are no part of the prompt."""
+    """Without Anthropic's marks of the cache, which move on and do not belong to the prompt."""
     if isinstance(value, list):
         return [_unmarked(one) for one in value]
     return {k: _unmarked(v) for k, v in value.items() if k != "cache_control"} if isinstance(value, dict) else value

@@ -91,7 +91,7 @@ async def test_a_request_that_is_wrong_in_another_way_fails_and_teaches_nothing(
         with pytest.raises(ModelError) as caught:
             await call(model)
         assert caught.value.status == 400
-        # What was taken before is not at fault. Only a model that reasons may refuse to be forced.
+        # A field that was taken before is not at fault. Only a model that reasons may refuse to be forced.
         assert len(server.requests) == 1 + 2
         server.fallback = DONE
         await call(model)
