@@ -203,9 +203,7 @@ class Pool:
         if self._idle and not self._waiters and self._usable(self._idle[-1]):
             await trio.lowlevel.checkpoint_if_cancelled()
             # No other task has run since: the check only lets others run if it raises.
-            pooled = self._idle.pop()
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return pooled
+            return self._idle.pop()
         waiter = _Waiter()
         self._waiters.append(waiter)
         try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from functools import cache
 
 from memory.enrichment.episodes import Episode
-from memory.enrichment.novelty import worth_learning
+from memory.enrichment.novelty import TermsOf, worth_learning
 from memory.preferences import Preference, accepted, preferences_in
+from memory.text import Analyser
 from memory.tiers import Document, EpisodeFacts, facts_of, summarise, useful_previous_turn
 from person import zone_named
 
@@ -40,13 +42,19 @@ class Enriched:
     facts: EpisodeFacts
 
 
-def enrich(episode: Episode, described: Description | None, zone: tzinfo) -> Enriched:
+def enrich_all(episodes: Sequence[Episode], zone: tzinfo) -> list[Enriched]:
+    """What becomes of `episodes`, described by rules. The same texts are often recalled for several of them."""
+    terms_of = cache(Analyser().terms)
+    return [enrich(episode, None, zone, terms_of) for episode in episodes]
+
+
+def enrich(episode: Episode, described: Description | None, zone: tzinfo, terms_of: TermsOf | None = None) -> Enriched:
     """What becomes of `episode`. `described` is a model's description; None: rules make it.
 
-    `zone` dates the memory if the time zone of the episode was not stored.
+    `zone` dates the memory if the time zone of the episode was not stored. `terms_of`: see `worth_learning`.
     """
     exchange = episode.exchange
-    learned = worth_learning(exchange.message, exchange.response, exchange.recalled)
+    learned = worth_learning(exchange.message, exchange.response, exchange.recalled, terms_of)
     document = None
     if learned is not None:
         document = Document(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
 from memory.text import Analyser, fragments_of, is_question
+
+TermsOf = Callable[[str], AbstractSet[str]]
+"""The distinct index terms of a text."""
 
 MAX_LEARNED_CHARS: Final = 20_000
 _WORD: Final = re.compile(r"\w+(?:['\u2019]\w+)?")
@@ -45,25 +49,27 @@ class Learned:
         return min(len(self.message), MAX_LEARNED_CHARS)
 
 
-def worth_learning(message: str, response: str, recalled: Sequence[str]) -> Learned | None:
-    """What to store as a new memory; None if there is nothing new.
+def worth_learning(
+    message: str, response: str, recalled: Sequence[str], terms_of: TermsOf | None = None
+) -> Learned | None:
+    """What to store as a new memory; None if there is nothing new. `terms_of`: `Analyser.terms`, perhaps cached.
 
     Recalled texts that come back in the response are left out; otherwise each question would store them again. The
     person's message is left out only if it repeats a recalled text word for word, because a single different word may
     be a correction ("on Thursday", "I don't").
     """
-    analyser = Analyser()
-    known = [analyser.terms(text) for text in recalled]
+    terms_of = terms_of or Analyser().terms
+    known = [terms_of(text) for text in recalled]
     said = message.strip()
     if _is_quoted(said, recalled):
         said = ""
     new = " ".join(
-        fragment.strip() for fragment in fragments_of(response) if not _is_repeated(analyser.terms(fragment), known)
+        fragment.strip() for fragment in fragments_of(response) if not _is_repeated(terms_of(fragment), known)
     ).strip()
-    if not said or (is_question(said) and not analyser.terms(_answered(new))):
+    if not said or (is_question(said) and not terms_of(_answered(new))):
         # A question without an answer states nothing, and an answer without its question is not specific enough.
         return None
-    if not analyser.terms(said) and not analyser.terms(new):
+    if not terms_of(said) and not terms_of(new):
         return None
     return Learned(said, new)
 
@@ -73,7 +79,7 @@ def _answered(response: str) -> str:
     return " ".join(fragment for fragment in fragments_of(response) if not _NO_ANSWER.match(fragment.strip()))
 
 
-def _is_repeated(terms: set[str], known: Sequence[set[str]]) -> bool:
+def _is_repeated(terms: AbstractSet[str], known: Sequence[AbstractSet[str]]) -> bool:
     return bool(terms) and any(
         len(terms & other) >= _REPEATED_SHARE * len(terms) and not any(map(_has_digit, terms - other))
         for other in known

@@ -18,7 +18,7 @@ from uuid import UUID
 import trio
 
 from memory.enrichment.commit import EnrichmentCommit
-from memory.enrichment.enriched import Description, Enriched, enrich
+from memory.enrichment.enriched import Description, Enriched, enrich, enrich_all
 from memory.enrichment.episodes import Episode, EpisodeClaim, EpisodeQueue
 from memory.enrichment.missing_vectors import MissingVectors
 from memory.keys import MissingKeyShare, WrongMasterKey
@@ -238,7 +238,7 @@ class Enrichment:
         """In the order of `episodes`. Asks the model about all of them at the same time."""
         if self._describe is None:
             # Long texts would block the event loop for tens of milliseconds.
-            return await trio.to_thread.run_sync(lambda: [enrich(episode, None, zone) for episode in episodes])
+            return await trio.to_thread.run_sync(enrich_all, episodes, zone)
         found: dict[UUID, Enriched] = {}
 
         async def enrich_one(episode: Episode) -> None:

@@ -25,14 +25,13 @@ _QUESTION: Final = re.compile(r"[?？]\s*$")
 
 def rules_compiled() -> bool:
     """Whether all patterns are compiled, so that `preferences_in` takes no longer than its message needs."""
-    return all(rule.compiled for language in _LANGUAGES for rule in language.rules)
+    return all(language.compiled for language in _LANGUAGES)
 
 
 def compile_rules() -> None:
     """Compile the patterns that are not compiled yet. Takes up to half a second, so call it in a thread."""
     for language in _LANGUAGES:
-        for rule in language.rules:
-            rule.pattern  # noqa: B018 - a cached property
+        language.any_rule  # noqa: B018 - a cached property
 
 
 def preferences_in(message: str, before: str = "") -> list[Preference]:
@@ -70,17 +69,20 @@ def _stated_in(language: Language, sentence: str) -> list[Preference]:
     parts = language.joint.split(sentence)
     asked = _QUESTION.search(sentence) is not None
     found: list[Preference] = []
+    matched = False
     for number, part in enumerate(parts):
         forms = _forms(language, part, first=number == 0)
         if asked and number == len(parts) - 1 and not part.casefold().startswith(("could", "can", "would", "will")):
             break
         stated = next((made for form in forms if (made := _match(language, form)) is not None), None)
+        matched = matched or stated is not None
         if stated is None:
             if number == 0 and not forms[-1].strip(" ,.!"):
                 continue  # only a greeting
             break
         found += stated
-    if not found and not asked:
+    # The sentence may be its only part, which no rule has matched.
+    if not found and not asked and (matched or len(parts) > 1):
         return next((made for form in _forms(language, sentence, first=True) if (made := _match(language, form))), [])
     return found
 
@@ -89,7 +91,7 @@ def _forms(language: Language, part: str, *, first: bool) -> list[str]:
     text = part.strip()
     opening = language.opening.match(text)
     stripped = text[opening.end() :] if opening is not None else text
-    forms = [text, stripped]
+    forms = [text] if stripped == text else [text, stripped]
     if not first:
         forms += [subject + stripped for subject in language.subjects]
     return forms
@@ -97,6 +99,8 @@ def _forms(language: Language, part: str, *, first: bool) -> list[str]:
 
 def _match(language: Language, text: str) -> list[Preference] | None:
     """The preferences of the first rule that matches and finds any; []: one matches; None: none matches."""
+    if language.any_rule.match(text) is None:
+        return None
     matched: list[Preference] | None = None
     for rule in language.rules:
         match = rule.pattern.match(text)

@@ -67,6 +67,8 @@ class _Token(NamedTuple):
 
 def normalise(text: str) -> str:
     """Compatibility forms and case folded (Unicode's compatibility caseless match), without accents, composed."""
+    if text.isascii():
+        return text.lower()
     folded = unicodedata.normalize("NFD", text).casefold()
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
     return unicodedata.normalize("NFC", _ACCENTS.sub("", folded)).replace("\u2019", "'")
@@ -104,7 +106,17 @@ class Analyser:
 
     def terms(self, text: str) -> set[str]:
         """The distinct terms of `words`."""
-        return {word.term for word in self.words(text)}
+        text = normalise(text)
+        plain: set[str] = set()
+        dates: set[str] = set()
+        start = 0
+        for match in DATE.finditer(text):
+            plain.update(_plain_words(text[start : match.start()]))
+            dates.update(date_words(match))
+            start = match.end()
+        plain.update(_plain_words(text[start:]))
+        # Each word is stemmed once, however often the text has it.
+        return {self._stemmers.english(word) for word in (plain - STOP_WORDS) | dates}
 
     def indexed(self, text: str) -> list[Word]:
         """The words of `text` for the index, in order, stemmed by the language of the text.
@@ -154,11 +166,20 @@ class Analyser:
 
 
 def _plain_tokens(text: str) -> Iterator[_Token]:
-    text = _THOUSANDS.sub("", _ORDINAL.sub(r"\1", _spaced(text)))
-    for match in _WORD.finditer(text):
-        word = match.group()
-        for part in [word] if word.isascii() else _parts(word):
-            yield _Token(part[:MAX_WORD_CHARS], part)
+    for word in _written_words(text):
+        yield _Token(word[:MAX_WORD_CHARS], word)
+
+
+def _plain_words(text: str) -> Iterator[str]:
+    """The words of `_plain_tokens`."""
+    return (word[:MAX_WORD_CHARS] for word in _written_words(text))
+
+
+def _written_words(text: str) -> list[str]:
+    found: list[str] = _WORD.findall(_THOUSANDS.sub("", _ORDINAL.sub(r"\1", _spaced(text))))
+    if text.isascii():
+        return found
+    return [part for word in found for part in ([word] if word.isascii() else _parts(word))]
 
 
 def _spaced(text: str) -> str:

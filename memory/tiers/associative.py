@@ -215,7 +215,10 @@ class AssociativeMemory:
     async def _index(self, connection: Connection, values: Mapping[str, object]) -> None:
         """Store the columns that PostgreSQL compares."""
         statements = self._vault.statements
+        # Queueing a statement with long lists takes time, and lets no other task run.
+        await trio.lowlevel.checkpoint()
         await connection.execute(statements["terms_insert"], values)
+        await trio.lowlevel.checkpoint()
         await connection.execute(statements[_message_statement(values)], values)
         await connection.execute(statements["signature_set"], values)
 

@@ -23,6 +23,7 @@ from psycopg.errors import ConnectionTimeout
 from psycopg.rows import AsyncRowFactory, Row, TupleRow
 from psycopg.transaction import AsyncTransaction
 
+from sql.driver.cursor import TrioCursor
 from sql.driver.settled import SettledConnection
 from sql.driver.transactions import TrioPipeline, TrioServerCursor, TrioTransaction
 from sql.driver.wait import drive_connecting
@@ -37,6 +38,7 @@ class TrioConnection(SettledConnection[Row]):
 
     def __init__(self, pgconn: pq.abc.PGconn, row_factory: AsyncRowFactory[Row] | None = None) -> None:
         super().__init__(pgconn, row_factory)
+        self.cursor_factory = TrioCursor
         self.server_cursor_factory = TrioServerCursor
 
     @classmethod

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import psycopg
 import trio
@@ -22,11 +22,15 @@ from psycopg.abc import PQGen
 from psycopg.errors import CancellationTimeout, _WaitTimeout
 from psycopg.rows import AsyncRowFactory, Row, tuple_row
 
+from sql.driver.lock import ConnectionLock
 from sql.driver.timeouts import CANCEL_RETRY_S, CLEANUP_TIMEOUT_S
 from sql.driver.wait import WaitTimeout, drive, drive_connecting
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
+
+MAX_QUEUED: Final = 64
+"""Commands in the queue of a pipeline that are sent without waiting for the next fetch."""
 
 ACTIVE = pq.TransactionStatus.ACTIVE
 
@@ -39,8 +43,9 @@ class SettledConnection(psycopg.AsyncConnection[Row]):
 
     def __init__(self, pgconn: pq.abc.PGconn, row_factory: AsyncRowFactory[Row] | None = None) -> None:
         super().__init__(pgconn, row_factory or cast("AsyncRowFactory[Row]", tuple_row))
+        self.own_lock = ConnectionLock()
         # psycopg declares an asyncio.Lock and uses it only as `async with`.
-        self.lock = cast("Any", trio.Lock())
+        self.lock = cast("Any", self.own_lock)
         self._finishing = 0  # number of open `finishing` blocks
 
     async def close(self) -> None:
@@ -60,8 +65,17 @@ class SettledConnection(psycopg.AsyncConnection[Row]):
         """Whether the block of a transaction or of a pipeline is open."""
         return bool(self._num_transactions) or self._pipeline is not None
 
+    @property
+    def can_queue(self) -> bool:
+        """Whether a statement can be queued in the open pipeline without waiting."""
+        pipeline = self._pipeline
+        if pipeline is None or not self._autocommit or self.own_lock.locked():
+            return False
+        # A statement may need two more commands: one prepares it, another one deallocates an old one.
+        return len(pipeline.command_queue) < MAX_QUEUED - 3
+
     def queue(self, command: bytes) -> None:
-        """Queue a command without parameters and rows in the open pipeline. It is sent with the next statement.
+        """Queue a command without parameters and rows in the open pipeline. It is sent with the statement that follows.
 
         A tenth of the cost of `execute`. Its error is raised by the next fetch, or by the end of the pipeline. Raises
         `OperationalError` if the connection is closed.

@@ -8,14 +8,16 @@ from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from psycopg import AsyncServerCursor, generators, pq
+import trio
+from psycopg import AsyncServerCursor, pq
 from psycopg._pipeline_async import AsyncPipeline
 from psycopg.abc import PQGen
 from psycopg.rows import Row
 from psycopg.transaction import AsyncTransaction
 
-from sql.driver.settled import SettledConnection
+from sql.driver.settled import MAX_QUEUED, SettledConnection
 from sql.driver.timeouts import CLEANUP_TIMEOUT_S, COMMIT_TIMEOUT_S
+from sql.driver.wait import flush_gen
 
 logger = logging.getLogger(__name__)
 
@@ -70,12 +72,22 @@ class TrioTransaction(AsyncTransaction):
 
 
 class TrioPipeline(AsyncPipeline):
-    """A pipeline that always ends. If it is cancelled, its queries are cancelled and their results consumed."""
+    """A pipeline that always ends. If it is cancelled, its queries are cancelled and their results consumed.
+
+    Queued commands are sent together: by the next fetch, by the end of the pipeline, or when the queue is full.
+    psycopg makes a system call for each command, which also wakes the server each time.
+    """
 
     _conn: SettledConnection[Any]
 
     async def __aenter__(self) -> Self:
         level = self.level
+        if level == 0 and not self._conn.own_lock.locked():
+            # The first level sends nothing.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            for _ in self._enter_gen():
+                raise AssertionError("psycopg does not wait to enter the mode")
+            return self
         try:
             return await super().__aenter__()
         except BaseException:
@@ -88,6 +100,11 @@ class TrioPipeline(AsyncPipeline):
     ) -> None:
         error = exc_val
         try:
+            if exc_val is None and not self._conn.own_lock.locked():
+                # The usual case, without the cost of the shield.
+                with self._conn.own_lock.taken():
+                    await self._conn.wait(self._exit_gen())
+                return
             async with AsyncExitStack() as held:
                 with self._conn.finishing(CLEANUP_TIMEOUT_S):
                     await held.enter_async_context(self._lock)
@@ -95,6 +112,7 @@ class TrioPipeline(AsyncPipeline):
                     # The queries run here, without a limit; `wait` settles them when cancelled.
                     await self._conn.wait(self._exit_gen())
                 elif not self._conn.closed:
+                    self._drop_unsent()
                     await self._conn.settle(self._exit_gen(), resume=False)
         except BaseException as another:
             error = error or another
@@ -120,17 +138,46 @@ class TrioPipeline(AsyncPipeline):
         failed: psycopg.Error | None = None
         try:
             self._enqueue_sync()
-            yield from self._communicate_gen()
+            yield from self._send_gen()
         except psycopg.Error as error:
             failed = error
         try:
-            yield from generators.send(self.pgconn)
             # Without `Sync`, because a command could not be sent, only `Flush` makes the server send its results.
-            yield from self._fetch_gen(flush=bool(self.command_queue))
+            yield from super()._fetch_gen(flush=bool(self.command_queue))
         except psycopg.Error as error:
             failed = failed or error
         if failed is not None:
             raise failed
+
+    def _communicate_gen(self) -> PQGen[None]:
+        """Send the queued commands if there are many. Their results stay queued until the next fetch."""
+        if len(self.command_queue) >= MAX_QUEUED:
+            yield from self._send_gen()
+
+    def _fetch_gen(self, *, flush: bool) -> PQGen[None]:
+        """Send the queued commands, and fetch all results. `flush`: nothing else makes the server send them."""
+        if flush and self.result_queue:
+            self._give_to_libpq()
+            self.pgconn.send_flush_request()
+            yield from flush_gen(self.pgconn)
+        else:
+            yield from self._send_gen()
+        yield from super()._fetch_gen(flush=False)
+
+    def _send_gen(self) -> PQGen[None]:
+        self._give_to_libpq()
+        yield from flush_gen(self.pgconn)
+
+    def _give_to_libpq(self) -> None:
+        # libpq collects them in its buffer. It sends early only if the buffer is large.
+        while self.command_queue:
+            self.command_queue.popleft()()
+
+    def _drop_unsent(self) -> None:
+        """Forget the commands that were not sent. Each has one place at the end of the queue of results."""
+        while self.command_queue:
+            self.command_queue.pop()
+            self.result_queue.pop()
 
     async def _forget_prepared_statements(self) -> None:
         """Prepare all statements again: psycopg takes those for prepared that it queued behind a failed one."""

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import trio
-from psycopg import OperationalError
+from psycopg import OperationalError, pq
 from psycopg.abc import PQGen, PQGenConn
 from psycopg.waiting import Ready, Wait
 
@@ -57,6 +57,16 @@ async def _drive(gen: PQGen[T], fileno: int, *, polls: bool, resume: bool) -> T:
     except StopIteration as done:
         value: T = done.value
         return value
+
+
+def flush_gen(pgconn: pq.abc.PGconn) -> PQGen[None]:
+    """Send what libpq has buffered. Unlike psycopg's `send`, it waits only if the socket takes no more."""
+    while pgconn.flush():
+        while not (ready := (yield Wait.RW)):
+            pass
+        if ready & Ready.R:
+            # The server may send before it reads on.
+            pgconn.consume_input()
 
 
 async def drive_connecting(gen: PQGenConn[T]) -> T:

@@ -132,7 +132,8 @@ async def test_a_cancellation_anywhere_loses_no_connection(database: str, min_si
         async def work() -> None:
             async with pool.connection() as connection:
                 await connection.execute("BEGIN")
-                await connection.execute("SELECT 1")
+                for _ in range(3):
+                    await connection.execute("SELECT 1")
 
         async def check(cancelled: bool) -> None:
             assert pool.stats().waiting == 0

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memory.enrichment.enriched import enrich, enrich_all
+from memory.enrichment.episodes import Episode
 from memory.enrichment.novelty import MAX_LEARNED_CHARS, Learned, worth_learning
+from memory.text import Analyser
+from memory.tiers import Exchange
 
 
 @pytest.mark.parametrize(
@@ -67,3 +74,21 @@ def test_a_question_with_an_answer_is_learned() -> None:
     assert learned is not None
     assert "1234" in learned.answer
     assert worth_learning("Where is Bo?", "I found no task about Bo. Bo is in Rome.", []) is not None
+
+
+def test_a_text_that_was_recalled_for_several_exchanges_is_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    analysed: list[str] = []
+    terms = Analyser.terms
+
+    def counted(analyser: Analyser, text: str) -> set[str]:
+        analysed.append(text)
+        return terms(analyser, text)
+
+    monkeypatch.setattr(Analyser, "terms", counted)
+    known = "My sister Clara moved to Lisbon."
+    episodes = [
+        Episode(UUID(int=number), 1, Exchange(f"What of {number}?", "No idea.", None, [known]), datetime.now(UTC))
+        for number in range(5)
+    ]
+    assert enrich_all(episodes, UTC) == [enrich(episode, None, UTC) for episode in episodes]
+    assert analysed.count(known) == 1 + 5

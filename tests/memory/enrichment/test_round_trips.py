@@ -166,4 +166,5 @@ async def test_enriching_long_answers_does_not_hold_the_event_loop(pool: Pool, i
             assert await memories.middleware.enrichment._enrich_user(ann, nursery) == 3
             nursery.cancel_scope.cancel()
     assert sum(record["tier"] == "associative" for record in await memories.records(ann)) == 3
-    assert steps.most < in_one_step.most / 4, (steps.most, in_one_step.most)
+    # The longest step queues one statement with two lists of 400 entries.
+    assert steps.most < 7_000 < in_one_step.most / 3.5, (steps.most, in_one_step.most)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from memory.preferences import Preference, accepted, preferences_in
+from memory.preferences.rules import _LANGUAGES
 
 STATEMENTS = Path(__file__).parent / "statements"
 LANGUAGES = ("english", "german", "french", "spanish", "japanese", "unseen", "unseen_2")
@@ -73,3 +74,13 @@ def test_the_tables_are_large_enough() -> None:
     for language in LANGUAGES:
         positive = sum(bool(expected) for expected, *_ in rows(language))
         assert min(positive, sizes[language] - positive) >= 20
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_any_rule_matches_what_one_of_the_rules_matches(language: str) -> None:
+    messages = {message for _, message, _ in rows(language)}
+    messages |= {clause.strip() for message in messages for clause in message.split(",")}
+    for known in _LANGUAGES:
+        for message in messages:
+            one_matches = any(rule.pattern.match(message) is not None for rule in known.rules)
+            assert (known.any_rule.match(message) is not None) == one_matches, message

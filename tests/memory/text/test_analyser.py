@@ -11,6 +11,21 @@ from hypothesis import strategies as st
 from memory.text.analyser import MAX_WORD_CHARS, Analyser, normalise, without_stamp
 from memory.text.languages import STOP_WORDS
 
+WRITTEN = [
+    "May 5, 2024",
+    "1,200",
+    "Café",
+    "naïve’s",
+    "東京タワーの",
+    "12:30",
+    "1st",
+    "readings",
+    "the",
+    "don't",
+    "x" * 80,
+    "İs",
+]
+
 
 def terms(text: str) -> list[str]:
     return [word.term for word in Analyser().words(text)]
@@ -121,3 +136,16 @@ def test_terms_are_bounded_and_never_stop_words_or_empty(text: str) -> None:
 @given(st.lists(st.text("abcdefghijklmnop", min_size=1), max_size=20))
 def test_words_stand_for_themselves(words: list[str]) -> None:
     assert terms(" ".join(words)) == [term for word in words for term in terms(word)]
+
+
+@pytest.mark.parametrize("text", ["", "ABC İ", "Ünïcode’s", *map(chr, range(128))])
+def test_ascii_is_normalised_as_other_text_is(text: str) -> None:
+    composed = unicodedata.normalize("NFKD", text.casefold())
+    expected = "".join(one for one in composed if not unicodedata.combining(one)).replace("\u2019", "'")
+    assert normalise(text) == expected
+
+
+@given(st.text() | st.lists(st.sampled_from(WRITTEN)).map(" ".join))
+def test_the_terms_of_a_text_are_those_of_its_words(text: str) -> None:
+    analyser = Analyser()
+    assert analyser.terms(text) == {word.term for word in analyser.words(text)}

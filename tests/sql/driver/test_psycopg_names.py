@@ -7,7 +7,16 @@ import inspect
 
 import psycopg
 import pytest
-from psycopg import _conninfo_attempts, _pipeline_async, _pipeline_base, _preparing, errors, generators, transaction
+from psycopg import (
+    _conninfo_attempts,
+    _pipeline_async,
+    _pipeline_base,
+    _preparing,
+    _queries,
+    errors,
+    generators,
+    transaction,
+)
 from psycopg._connection_base import BaseConnection
 from psycopg._server_cursor_async import AsyncServerCursor
 
@@ -17,6 +26,7 @@ from sql.driver.transactions import TrioPipeline, TrioServerCursor, TrioTransact
 from tests.architecture.layout import ROOT, python_files
 
 AsyncConnection = psycopg.AsyncConnection
+AsyncCursor = psycopg.AsyncCursor
 
 
 @pytest.mark.parametrize(
@@ -47,6 +57,11 @@ AsyncConnection = psycopg.AsyncConnection
         (_pipeline_base.BasePipeline, "_communicate_gen", ["self"]),
         (_pipeline_base.BasePipeline, "_fetch_gen", ["self", "flush"]),
         (_pipeline_base.BasePipeline, "_exit", ["self", "exc"]),
+        (_pipeline_base.BasePipeline, "_enter_gen", ["self"]),
+        (AsyncCursor, "_execute_gen", ["self", "query", "params", "prepare", "binary"]),
+        (_queries.PostgresQuery, "convert", ["self", "query", "vars"]),
+        (_queries.PostgresQuery, "dump", ["self", "vars"]),
+        (_queries, "_query2pg_nocache", ["query", "encoding"]),
         (_preparing.PrepareManager, "clear", ["self"]),
         (_preparing.PrepareManager, "maintain_gen", ["self", "conn"]),
         (AsyncServerCursor, "close", ["self"]),
@@ -67,7 +82,14 @@ async def test_the_private_attributes_exist(database: str) -> None:
         assert expected <= held.keys()
         transaction_ = vars(TrioTransaction(connection))
         assert {"_conn", "pgconn", "status"} <= transaction_.keys()
-        assert {"_conn", "pgconn", "level", "_lock"} <= vars(TrioPipeline(connection)).keys()
+        assert {"_conn", "pgconn", "level", "_lock", "command_queue", "result_queue"} <= vars(
+            TrioPipeline(connection)
+        ).keys()
+
+
+def test_a_converted_statement_has_the_private_attributes() -> None:
+    assert AsyncCursor._query_cls is _queries.PostgresQuery
+    assert {"_want_formats", "_order", "_parts", "_tx"} <= set(_queries.PostgresQuery.__slots__)
 
 
 def test_every_place_that_waits_in_asyncio_is_overridden() -> None:
