@@ -170,7 +170,9 @@ async def _run(settings: Settings) -> None:
         # Started first, so that a signal during the start also stops the server.
         await nursery.start(partial(stop_on_signal, stop, nursery.cancel_scope, pass_on))
         running: Running = await nursery.start(_serve, settings, stop, nursery.cancel_scope, supervisors)
-        FrozenObjects().start()
+        frozen = FrozenObjects()
+        frozen.start()
+        nursery.start_soon(frozen.run)
         hasten_thread_switches()
         print(banner(running), flush=True)
         nursery.start_soon(service_manager.keep_watchdog_quiet)

@@ -1,8 +1,10 @@
 """Short pauses of the garbage collector, also with thousands of sessions.
 
 A full collection looks at every object that may be in a cycle, and nothing else runs meanwhile: about 0.1 ms for each
-idle session. So objects that survived one full collection are frozen: later collections skip them. Garbage in cycles of
-frozen objects would stay, so when the frozen objects have doubled, one collection looks at all of them again.
+idle session, and several times that for a session with an answer. So objects that survived one full collection are
+frozen: later collections skip them. Garbage in cycles of frozen objects would stay, so when the frozen objects have
+doubled, one collection looks at all of them again. It waits for a calm second: while thousands of devices come back, it
+would stop every running answer for a second.
 
 A collection then looks only at the objects since the one before. So frequent collections cost no more in sum, and each
 pause is shorter: with Python's thresholds, one of 8 to 20 ms every few seconds delayed one of a hundred cancels.
@@ -12,25 +14,31 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+import structlog
+import trio
+
+log = structlog.get_logger(__name__)
+
 _OLDEST: Final = 2
-_CHECK_S: Final = 60.0
-_THRESHOLDS: Final = (700, 5, 2)
-# Less growth than this is not worth a full collection.
+_THRESHOLDS: Final = (700, 3, 1)
+# Less growth than this is not worth a collection of all objects.
 _MARGIN: Final = 100_000
+_CALM_S: Final = 1.0
+_LATE_S: Final = 0.02
+_MAX_WAIT_S: Final = 600.0
 
 
 class FrozenObjects:
-    """Freezes what survives full collections, from `start` on. One per process."""
+    """Freezes what survives full collections, from `start` on. `run` it too. One per process."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, margin: int = _MARGIN) -> None:
-        self._clock = clock
+    def __init__(self, margin: int = _MARGIN) -> None:
         self._margin = margin
         self._kept = 0
-        self._check_at = 0.0
-        self._looks_at_all = False
+        self._frozen = 0  # at most this number: some may have been freed
+        self._full_collections = 0
         self._usual = gc.get_threshold()
 
     def __repr__(self) -> str:
@@ -38,13 +46,10 @@ class FrozenObjects:
 
     def start(self) -> None:
         """Collect everything now, and freeze the rest."""
-        self._looks_at_all = True
         self._usual = gc.get_threshold()
         gc.set_threshold(*_THRESHOLDS)
         gc.callbacks.append(self._collected)
-        gc.collect()
-        # Python waits until there is a quarter more than the last full collection kept. This one keeps little.
-        gc.collect()
+        self.collect_all()
 
     def stop(self) -> None:
         """Let collections look at every object again."""
@@ -52,18 +57,55 @@ class FrozenObjects:
         gc.set_threshold(*self._usual)
         gc.unfreeze()
 
-    def _collected(self, phase: str, info: Mapping[str, Any]) -> None:
-        if phase != "stop" or info["generation"] != _OLDEST:
-            return
+    @property
+    def doubled(self) -> bool:
+        """Whether twice as many objects are frozen as the last collection of all objects kept."""
+        if not self._seem_doubled:
+            return False
+        # Counting takes milliseconds, so it is only done when they may have doubled.
+        self._frozen = gc.get_freeze_count()
+        return self._seem_doubled
+
+    @property
+    def _seem_doubled(self) -> bool:
+        return self._frozen > 2 * self._kept + self._margin
+
+    def collect_all(self) -> None:
+        """Collect the frozen objects too, and freeze the rest."""
+        gc.callbacks.remove(self._collected)
+        gc.unfreeze()
+        gc.collect()
         gc.freeze()
-        now = self._clock()
-        if self._looks_at_all:
-            self._looks_at_all = False
-            self._kept = gc.get_freeze_count()
-            self._check_at = now + _CHECK_S
-        elif now >= self._check_at:
-            # Counting takes milliseconds, so it is not done after each collection.
-            self._check_at = now + _CHECK_S
-            if gc.get_freeze_count() > 2 * self._kept + self._margin:
-                gc.unfreeze()
-                self._looks_at_all = True
+        # Python waits until there is a quarter more than the last full collection kept. This one keeps little.
+        gc.collect()
+        gc.freeze()
+        gc.callbacks.append(self._collected)
+        self._kept = self._frozen = gc.get_freeze_count()
+
+    async def run(self) -> None:
+        """Collect all objects when they have doubled, in a calm second, until cancelled.
+
+        A second is calm if it needed no full collection and this task was woken in time. After `_MAX_WAIT_S` seconds
+        without a calm one, the collection is done all the same.
+        """
+        waits_since: float | None = None
+        while True:
+            before, due = self._full_collections, trio.current_time() + _CALM_S
+            await trio.sleep_until(due)
+            if not self._seem_doubled:
+                waits_since = None
+                continue
+            now = trio.current_time()
+            waits_since = now if waits_since is None else waits_since
+            calm = self._full_collections == before and now - due < _LATE_S
+            if (calm or now - waits_since >= _MAX_WAIT_S) and self.doubled:
+                began = time.monotonic()
+                self.collect_all()
+                log.debug("all_objects_collected", kept=self._kept, seconds=round(time.monotonic() - began, 3))
+                waits_since = None
+
+    def _collected(self, phase: str, info: Mapping[str, Any]) -> None:
+        if phase == "stop" and info["generation"] == _OLDEST:
+            self._full_collections += 1
+            self._frozen += len(gc.get_objects(_OLDEST))
+            gc.freeze()

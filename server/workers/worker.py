@@ -39,7 +39,9 @@ async def run_worker(settings: Settings) -> None:
                 watching.start_soon(_stop_when_alone, supervisor, stop, orders.folder)
                 async with trio.open_nursery() as serving:
                     running: Running = await serving.start(partial(serve, settings, stop=stop, orders=orders))
-                    FrozenObjects().start()
+                    frozen = FrozenObjects()
+                    frozen.start()
+                    watching.start_soon(frozen.run)
                     hasten_thread_switches()
                     sys.stdout.buffer.write(TypeAdapter(Running).dump_json(running) + b"\n")
                     sys.stdout.buffer.flush()

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from server.workers.garbage import FrozenObjects
 
@@ -19,24 +21,11 @@ class Node:
         self.itself = self
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def frozen(clock: Clock) -> Iterator[FrozenObjects]:
+def frozen() -> Iterator[FrozenObjects]:
     # Automatic collections would come between the steps of a test.
     gc.disable()
-    objects = FrozenObjects(clock, margin=0)
+    objects = FrozenObjects(margin=0)
     objects.start()
     yield objects
     objects.stop()
@@ -60,31 +49,84 @@ def test_garbage_that_was_never_frozen_is_freed(frozen: FrozenObjects) -> None:
     assert dead() is None
 
 
-def test_frozen_garbage_is_freed_when_the_frozen_objects_have_doubled(frozen: FrozenObjects, clock: Clock) -> None:
+def frozen_garbage() -> weakref.ref[Node]:
     node = Node()
     dead = weakref.ref(node)
     gc.collect()
     del node
     gc.collect()
     assert dead() is not None
-    grown = [Node() for _ in range(gc.get_freeze_count() + 1000)]
+    return dead
+
+
+def grow() -> list[list[object]]:
+    """As many objects as are frozen already, which a full collection freezes too."""
+    grown: list[list[object]] = [[] for _ in range(gc.get_freeze_count() + 1000)]
     gc.collect()
-    assert dead() is not None  # it is counted once a minute
-    clock.now += 61
-    gc.collect()
-    assert dead() is not None  # this collection found that they doubled
-    gc.collect()
+    return grown
+
+
+async def test_frozen_garbage_is_freed_in_a_calm_second_after_the_frozen_objects_have_doubled(
+    frozen: FrozenObjects, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    dead = frozen_garbage()
+    nursery.start_soon(frozen.run)
+    await trio.sleep(3)
+    assert dead() is not None
+    grown = grow()
+    assert dead() is not None
+    await trio.sleep(2.5)
     assert dead() is None
-    # From now on it is compared with the larger number.
-    clock.now += 61
-    del grown[:]
-    before = gc.get_freeze_count()
-    gc.collect()
-    assert gc.get_freeze_count() > before / 2  # after a decision to look at all objects, none is frozen
+    # From now on they are compared with the larger number.
+    dead = frozen_garbage()
+    await trio.sleep(30)
+    assert dead() is not None
+    assert len(grown) > 1000
 
 
-def test_after_the_stop_every_object_is_looked_at(clock: Clock) -> None:
-    objects = FrozenObjects(clock)
+async def test_no_collection_of_all_objects_while_sessions_are_made_as_in_a_storm(
+    frozen: FrozenObjects, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    dead = frozen_garbage()
+    grown = grow()
+    nursery.start_soon(frozen.run)
+    for _ in range(30):
+        await trio.sleep(0.5)
+        gc.collect()  # as after thousands of new objects
+        assert dead() is not None
+    await trio.sleep(2)
+    assert dead() is None
+    assert grown
+
+
+async def test_without_a_calm_second_all_objects_are_collected_after_ten_minutes(
+    frozen: FrozenObjects, autojump_clock: MockClock, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.workers.garbage._MAX_WAIT_S", 6.0)
+    dead = frozen_garbage()
+    grown = grow()
+    nursery.start_soon(frozen.run)
+    for _ in range(9):
+        await trio.sleep(0.5)
+        gc.collect()
+        assert dead() is not None
+    for _ in range(8):
+        await trio.sleep(0.5)
+        gc.collect()
+    assert dead() is None
+    assert grown
+
+
+def test_objects_that_were_freed_meanwhile_do_not_count_as_growth(frozen: FrozenObjects) -> None:
+    for _ in range(3):
+        grow().clear()
+    assert frozen._seem_doubled
+    assert not frozen.doubled
+    assert not frozen._seem_doubled
+
+
+def test_after_the_stop_every_object_is_looked_at() -> None:
+    objects = FrozenObjects()
     objects.start()
     node = Node()
     dead = weakref.ref(node)
@@ -96,7 +138,8 @@ def test_after_the_stop_every_object_is_looked_at(clock: Clock) -> None:
     assert gc.get_freeze_count() == 0
 
 
-def test_a_full_collection_comes_early_enough_to_be_short() -> None:
+@pytest.mark.parametrize("again", [False, True])
+def test_a_full_collection_comes_early_enough_to_be_short(again: bool) -> None:
     usual = gc.get_threshold()
     objects, pauses = FrozenObjects(), []
 
@@ -104,8 +147,10 @@ def test_a_full_collection_comes_early_enough_to_be_short() -> None:
         if phase == "start" and info["generation"] == 2:
             pauses.append(sum(map(len, map(gc.get_objects, range(3)))))
 
-    before = [Node() for _ in range(700_000)]  # as in a large process
+    before = [Node() for _ in range(400_000)]  # as in a large process
     objects.start()
+    if again:  # as when they have doubled
+        objects.collect_all()
     gc.callbacks.append(count)
     kept = []
     try:
@@ -115,7 +160,7 @@ def test_a_full_collection_comes_early_enough_to_be_short() -> None:
         gc.callbacks.remove(count)
         objects.stop()
     assert len(kept) == 150_000
-    assert len(before) == 700_000
+    assert len(before) == 400_000
     assert len(pauses) >= 5
-    assert max(pauses[1:]) < 40_000
+    assert max(pauses) < 20_000
     assert gc.get_threshold() == usual
