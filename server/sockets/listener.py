@@ -65,6 +65,8 @@ async def serve_device_sockets(
     """
     limit = handshakes or HandshakeLimit(running=max_sockets, waiting=max_sockets)
     logged = LogRate()
+    # A nursery's `child_tasks` copies the set of its tasks each time.
+    open_sockets: set[trio.SocketStream] = set()
     listeners = await open_listeners(host, port, shared=shared)
     address = listeners[0].socket.getsockname()
     async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
@@ -72,12 +74,11 @@ async def serve_device_sockets(
 
         # Not a coroutine function, which would take 300 bytes for each open socket.
         def serve(stream: trio.SocketStream) -> Awaitable[None]:
-            # `child_tasks` includes this task.
-            if len(sockets.child_tasks) > max_sockets:
+            if len(open_sockets) >= max_sockets:
                 logged.log(log.warning, "too_many_sockets", "", limit=max_sockets)
                 return _refuse(stream)
             return _serve_counted(
-                handler, max_message_bytes, origin_allowed, limit, on_refused, opening, logged, stream
+                handler, max_message_bytes, origin_allowed, limit, on_refused, opening, logged, stream, open_sockets
             )
 
         await nursery.start(partial(trio.serve_listeners, serve, listeners, handler_nursery=sockets))
@@ -93,8 +94,10 @@ async def _serve_counted(
     arrival: Arrival,
     logged: LogRate,
     accepted: trio.SocketStream,
+    open_sockets: set[trio.SocketStream],
 ) -> None:
-    """Serve the connection, unless its address has too many."""
+    """Serve the connection, unless its address has too many. It is one of `open_sockets` until it ends."""
+    open_sockets.add(accepted)
     try:
         client = await arrival.client_of(accepted)
         with arrival.counted(accepted, client):
@@ -108,6 +111,8 @@ async def _serve_counted(
         await trio.aclose_forcefully(accepted)
     except (ProxyHeaderInvalid, OSError):
         await trio.aclose_forcefully(accepted)
+    finally:
+        open_sockets.discard(accepted)
 
 
 async def _refuse(stream: trio.SocketStream) -> None:
@@ -140,7 +145,8 @@ async def _serve_connection(
 ) -> None:
     stream = _stream(arrival, accepted, client)
     try:
-        if not await _request_arrives(stream):
+        head = await _opening_request(stream)
+        if not head:
             return
         if handshakes.full:
             on_refused()
@@ -149,7 +155,7 @@ async def _serve_connection(
             return
         async with trio.open_nursery() as nursery:
             async with handshakes.place(begun=False):
-                socket = await upgrade(nursery, stream, max_message_bytes, origin_allowed, arrival.proxies)
+                socket = await upgrade(nursery, stream, head, max_message_bytes, origin_allowed, arrival.proxies)
             if socket is not None:
                 await handler(socket)
                 await _drain(stream)
@@ -161,8 +167,8 @@ async def _serve_connection(
         await trio.aclose_forcefully(stream)
 
 
-async def _request_arrives(stream: DeviceStream) -> bool:
-    """Wait for the head of the opening request, which `stream` then returns again. Returns False if it does not come.
+async def _opening_request(stream: DeviceStream) -> bytes:
+    """Wait for the head of the opening request. Returns b"" if it does not come.
 
     A peer that sends it slowly or never takes no place among the handshakes.
     """
@@ -172,13 +178,12 @@ async def _request_arrives(stream: DeviceStream) -> bool:
             try:
                 data = await stream.receive_some(RECEIVE_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return False
+                return b""
             if not data:
-                return False
+                return b""
             head += data
-        stream.unread(head)
-        return True
-    return False
+        return head
+    return b""
 
 
 def _complete(head: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The device socket over trio-websocket. No other module of the server names that library."""
+"""The device socket over trio-websocket and wsproto. No other module of the server names their connections."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from trio_websocket import (
     WebSocketRequest,
     wrap_server_stream,
 )
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import Connection
 
-from server.net import (
-    TrustedProxies,
-)
+from server.net import TrustedProxies
 from server.sockets.device_socket import SocketClosed
 from server.sockets.direct_stream import DirectStream
 from server.sockets.secure_stream import SecureStream
+from server.sockets.upgrade_request import Headers, read_upgrade_request
 
 DEVICE_PATH: Final = "/api/v1/ws/device"
 _ABNORMAL: Final = 1006
@@ -132,11 +133,55 @@ def _closed(error: ConnectionClosed) -> SocketClosed:
 async def upgrade(
     nursery: trio.Nursery,
     stream: DeviceStream,
+    head: bytes,
     max_message_bytes: int,
     origin_allowed: OriginCheck,
     proxies: TrustedProxies,
 ) -> TrioWebSocket | None:
-    """The opening handshake of RFC 6455. Returns None if it failed; the peer has then been answered."""
+    """The opening handshake of RFC 6455. Returns None if it failed; the peer has then been answered.
+
+    `head`: what `stream` has received. A usual request that is not refused takes no further step of another task.
+    """
+    usual = read_upgrade_request(head)
+    if usual is None or _path(usual.path) != DEVICE_PATH or not origin_allowed(_value(usual.headers, b"origin")):
+        stream.unread(head)
+        return await _upgrade_by_library(nursery, stream, max_message_bytes, origin_allowed, proxies)
+    if usual.rest:
+        stream.unread(usual.rest)
+    if not await _answered(stream, usual.answer):
+        return None
+    connection = WebSocketConnection(
+        stream,
+        _OpenConnection(),
+        path=usual.path,
+        max_message_size=max_message_bytes,
+        receive_buffer_size=RECEIVE_BYTES,
+    )
+    connection._connection_proposal = None  # as the library does when it has the request
+    connection._open_handshake.set()
+    nursery.start_soon(connection._reader_task)
+    return TrioWebSocket(connection, stream, _client(stream, usual.headers, proxies), _bearer(usual.headers))
+
+
+async def _answered(stream: DeviceStream, answer: bytes) -> bool:
+    if stream.try_send(answer) == 0:
+        return True
+    with trio.move_on_after(UPGRADE_TIMEOUT_S):
+        try:
+            await stream.send_all(b"" if stream.unsent else answer)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return False
+        return True
+    return False
+
+
+async def _upgrade_by_library(
+    nursery: trio.Nursery,
+    stream: DeviceStream,
+    max_message_bytes: int,
+    origin_allowed: OriginCheck,
+    proxies: TrustedProxies,
+) -> TrioWebSocket | None:
     request: WebSocketRequest | None = None
     with trio.move_on_after(UPGRADE_TIMEOUT_S):
         try:
@@ -146,10 +191,12 @@ async def upgrade(
             if _path(request.path) != DEVICE_PATH:
                 await request.reject(404, extra_headers=_NO_BODY)
                 return None
-            origin = _value(request, b"origin")
+            origin = _value(request.headers, b"origin")
             if not origin_allowed(origin):
                 log.warning(
-                    "origin_refused", peer=_client(stream, request, proxies), origin=(origin or "")[:_LOGGED_CHARS]
+                    "origin_refused",
+                    peer=_client(stream, request.headers, proxies),
+                    origin=(origin or "")[:_LOGGED_CHARS],
                 )
                 await request.reject(403, extra_headers=_ORIGIN_REFUSED_HEADERS, body=_ORIGIN_REFUSED)
                 return None
@@ -157,7 +204,7 @@ async def upgrade(
             _forget_handshake(connection)
         except (ConnectionClosed, ConnectionRejected, HandshakeError, trio.BrokenResourceError):
             return None
-        return TrioWebSocket(connection, stream, _client(stream, request, proxies), _bearer(request))
+        return TrioWebSocket(connection, stream, _client(stream, request.headers, proxies), _bearer(request.headers))
     return None
 
 
@@ -169,6 +216,15 @@ class _HandshakeOver:
 
 
 _OVER: Final = _HandshakeOver()
+
+
+class _OpenConnection(WSConnection):
+    """wsproto's connection after a handshake that it has not seen. It calls nothing of the handshake but `events`."""
+
+    def __init__(self) -> None:
+        self.client = False
+        self.handshake = _OVER  # type: ignore[assignment]
+        self.connection = Connection(ConnectionType.SERVER)
 
 
 def _forget_handshake(connection: WebSocketConnection) -> None:
@@ -187,14 +243,14 @@ def _path(target: str) -> str:
         return ""
 
 
-def _client(stream: DeviceStream, request: WebSocketRequest, proxies: TrustedProxies) -> str:
+def _client(stream: DeviceStream, headers: Headers, proxies: TrustedProxies) -> str:
     """The client's address: with its port, or as a trusted proxy has named it."""
     peer = _peer(stream)
     host = peer.rpartition(":")[0].strip("[]")
     if not proxies.trusts(host):
         return peer
     wanted = proxies.header_name.encode()
-    values = [value.decode("ascii", "replace") for name, value in request.headers if name.lower() == wanted]
+    values = [value.decode("ascii", "replace") for name, value in headers if name.lower() == wanted]
     client = proxies.client_of(host, values)
     return peer if client == host else client
 
@@ -206,12 +262,12 @@ def _peer(stream: DeviceStream) -> str:
         return "unknown"
 
 
-def _bearer(request: WebSocketRequest) -> str | None:
-    value = _value(request, b"authorization") or ""
+def _bearer(headers: Headers) -> str | None:
+    value = _value(headers, b"authorization") or ""
     return value[7:].strip() if value[:7].lower() == "bearer " else None
 
 
-def _value(request: WebSocketRequest, wanted: bytes) -> str | None:
+def _value(headers: Headers, wanted: bytes) -> str | None:
     """The value of a header. Repeated headers are joined to one value, which is never a valid origin or token."""
-    values = [value.decode("ascii", "replace") for name, value in request.headers if name.lower() == wanted]
+    values = [value.decode("ascii", "replace") for name, value in headers if name.lower() == wanted]
     return ", ".join(values) if values else None
