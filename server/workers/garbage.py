@@ -13,14 +13,10 @@ pause is shorter: with Python's thresholds, one of 8 to 20 ms every few seconds 
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import structlog
 import trio
-
-log = structlog.get_logger(__name__)
 
 _OLDEST: Final = 2
 _THRESHOLDS: Final = (700, 3, 1)
@@ -99,9 +95,7 @@ class FrozenObjects:
             waits_since = now if waits_since is None else waits_since
             calm = self._full_collections == before and now - due < _LATE_S
             if (calm or now - waits_since >= _MAX_WAIT_S) and self.doubled:
-                began = time.monotonic()
                 self.collect_all()
-                log.debug("all_objects_collected", kept=self._kept, seconds=round(time.monotonic() - began, 3))
                 waits_since = None
 
     def _collected(self, phase: str, info: Mapping[str, Any]) -> None:
