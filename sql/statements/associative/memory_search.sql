@@ -28,8 +28,8 @@
 -- - before, after (results): the exchanges of the same conversation before and after the one that the memory was learned
 --   from, by id and summary; NULL: there is none.
 --
--- Joins with a large side are FULL, and their filters are not strict, so that they stay FULL: the planner expects few rows
--- in a WITH query and would choose a nested loop, which a full join can't be.
+-- The statement is planned with hash joins only, and without sequential scans: the planner expects few rows in a WITH query,
+-- and would choose nested loops. Only a subquery with OFFSET 0 is looked up by index, for each row before it.
 WITH mine AS MATERIALIZED (
     SELECT
         memory_id AS id,
@@ -57,7 +57,8 @@ WITH mine AS MATERIALIZED (
 session_size AS MATERIALIZED (
     SELECT
         session, count(*) AS memories, sum(length)::float8 AS length, count(distance) AS vectors, max(distance) AS distance,
-        sum(distance) AS distances, sum(distance * distance) AS squares
+        sum(distance) AS distances, sum(distance * distance) AS squares,
+        min(distance) AS nearest, min(multilingual_distance) AS multilingual_nearest
     FROM mine
     GROUP BY session
 ),
@@ -89,9 +90,14 @@ asked AS MATERIALIZED (
     FROM unnest(%(terms)b::bytea[], %(words)s::integer[]) WITH ORDINALITY AS a (term, word, ordinal)
 ),
 posting AS MATERIALIZED (
-    SELECT t.memory_id AS id, asked.word, asked.flag, t.tf::float8 AS tf, t.length
+    SELECT t.id, asked.word, asked.flag, t.tf, t.length
     FROM asked
-    JOIN memory_terms AS t ON t.user_id = %(user_id)s AND t.term = asked.term
+    CROSS JOIN LATERAL (
+        SELECT memory_id AS id, tf::float8 AS tf, length
+        FROM memory_terms
+        WHERE user_id = %(user_id)s AND term = asked.term
+        OFFSET 0
+    ) AS t
 ),
 query AS MATERIALIZED (
     SELECT
@@ -122,8 +128,7 @@ lexical AS MATERIALIZED (
 session_said AS MATERIALIZED (
     SELECT mine.session, posting.word, sum(posting.tf) AS tf
     FROM mine
-    FULL JOIN posting ON posting.id = mine.id
-    WHERE coalesce(posting.word, -1) >= 0
+    JOIN posting ON posting.id = mine.id
     GROUP BY mine.session, posting.word
 ),
 session_query AS MATERIALIZED (
@@ -143,39 +148,59 @@ session_score AS MATERIALIZED (
     FROM (
         SELECT session_said.session, session_said.word, session_said.tf, session_size.length
         FROM session_size
-        FULL JOIN session_said ON session_said.session = session_size.session
-        WHERE coalesce(session_said.word, -1) >= 0
+        JOIN session_said ON session_said.session = session_size.session
     ) AS sized
     JOIN session_query ON session_query.word = sized.word
     CROSS JOIN corpus
     GROUP BY sized.session
 ),
+-- The n nearest memories are among those up to the n-th smallest of the sessions' smallest distances: there are at least n. So
+-- few memories are sorted. If fewer than n sessions have a distance, all are.
+nearest AS MATERIALIZED (
+    SELECT id, in_range, distance, multilingual_distance
+    FROM mine
+    WHERE
+        distance <= (
+            SELECT coalesce((
+                SELECT nearest FROM session_size WHERE nearest IS NOT NULL
+                ORDER BY nearest OFFSET greatest(%(semantic_limit)s - 1, 0) LIMIT 1
+            ), 'infinity')
+        )
+        OR multilingual_distance <= (
+            SELECT coalesce((
+                SELECT multilingual_nearest FROM session_size WHERE multilingual_nearest IS NOT NULL
+                ORDER BY multilingual_nearest OFFSET greatest(%(multilingual_limit)s - 1, 0) LIMIT 1
+            ), 'infinity')
+        )
+        OR in_range
+),
 near AS MATERIALIZED (
     SELECT id, bool_or(multilingual) AS multilingual
     FROM (
-        (SELECT id, false AS multilingual FROM mine WHERE distance IS NOT NULL ORDER BY distance, id LIMIT %(semantic_limit)s)
+        (SELECT id, false AS multilingual FROM nearest WHERE distance IS NOT NULL ORDER BY distance, id LIMIT %(semantic_limit)s)
         UNION ALL
-        (SELECT id, false FROM mine WHERE in_range ORDER BY distance, id LIMIT %(range_limit)s)
+        (SELECT id, false FROM nearest WHERE in_range ORDER BY distance, id LIMIT %(range_limit)s)
         UNION ALL
         (
-            SELECT id, true FROM mine WHERE multilingual_distance IS NOT NULL
+            SELECT id, true FROM nearest WHERE multilingual_distance IS NOT NULL
             ORDER BY multilingual_distance, id LIMIT %(multilingual_limit)s
         )
     ) AS chosen
     GROUP BY id
 ),
 -- The words also count for the nearest memories by vector, not only for the best by words.
-fitting AS MATERIALIZED (
-    SELECT
-        coalesce(near.id, lexical.id) AS id, near.id IS NOT NULL AS near, near.multilingual,
-        lexical.bm25, lexical.matched, lexical.idf
-    FROM near
-    FULL JOIN lexical ON lexical.id = near.id
-),
 candidate AS MATERIALIZED (
-    SELECT * FROM fitting WHERE near
-    UNION
-    (SELECT * FROM fitting WHERE bm25 IS NOT NULL ORDER BY bm25 DESC, id LIMIT %(lexical_limit)s)
+    SELECT chosen.id, chosen.multilingual, lexical.bm25, lexical.matched, lexical.idf
+    FROM (
+        SELECT id, bool_or(multilingual) AS multilingual
+        FROM (
+            SELECT id, multilingual FROM near
+            UNION ALL
+            (SELECT id, NULL FROM lexical ORDER BY bm25 DESC, id LIMIT %(lexical_limit)s)
+        ) AS found
+        GROUP BY id
+    ) AS chosen
+    LEFT JOIN lexical ON lexical.id = chosen.id
 ),
 compared AS MATERIALIZED (
     SELECT
@@ -200,15 +225,29 @@ compared AS MATERIALIZED (
                 )
         END AS multilingual_cosine
     FROM candidate
-    JOIN memory_signatures AS s ON s.user_id = %(user_id)s AND s.memory_id = candidate.id
-    JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = candidate.id
-    LEFT JOIN memory_messages AS said ON said.user_id = %(user_id)s AND said.memory_id = candidate.id
+    CROSS JOIN LATERAL (
+        SELECT memory_id, session, created_at
+        FROM memory_signatures
+        WHERE user_id = %(user_id)s AND memory_id = candidate.id
+        OFFSET 0
+    ) AS s
+    CROSS JOIN LATERAL (
+        SELECT embedding, embedding_model
+        FROM memory_associative
+        WHERE user_id = %(user_id)s AND id = candidate.id
+        OFFSET 0
+    ) AS m
+    LEFT JOIN LATERAL (
+        SELECT embedding, embedding_model
+        FROM memory_messages
+        WHERE user_id = %(user_id)s AND memory_id = candidate.id
+        OFFSET 0
+    ) AS said ON true
 ),
 conversing AS MATERIALIZED (
     SELECT compared.*, session_score.bm25 AS session_bm25
     FROM compared
-    FULL JOIN session_score ON session_score.session = compared.session
-    WHERE coalesce(compared.in_range::integer, -1) >= 0
+    LEFT JOIN session_score ON session_score.session = compared.session
 ),
 ranked AS (
     SELECT
@@ -263,8 +302,18 @@ SELECT
     before.id, before.summary_encrypted, following.id, following.summary_encrypted
 FROM best
 CROSS JOIN corpus
-JOIN memory_associative AS m ON m.user_id = %(user_id)s AND m.id = best.id
-LEFT JOIN memory_episodic AS e ON e.user_id = %(user_id)s AND e.id = m.source_id
+CROSS JOIN LATERAL (
+    SELECT id, content_digest, content_encrypted, entity_type, entity_id, source, source_id, created_at, last_seen_at
+    FROM memory_associative
+    WHERE user_id = %(user_id)s AND id = best.id
+    OFFSET 0
+) AS m
+LEFT JOIN LATERAL (
+    SELECT id, session_id, created_at
+    FROM memory_episodic
+    WHERE user_id = %(user_id)s AND id = m.source_id
+    OFFSET 0
+) AS e ON true
 LEFT JOIN LATERAL (
     SELECT b.id, b.summary_encrypted
     FROM memory_episodic AS b

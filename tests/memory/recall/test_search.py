@@ -316,16 +316,28 @@ def test_a_vector_comes_with_the_name_of_its_model() -> None:
         SearchQuery([], None, MODEL)
 
 
-async def test_each_search_is_planned_for_its_user(pool: Pool) -> None:
+@pytest.mark.parametrize(("known", "planned"), [(999, (0, 12)), (1000, (12, 0))])
+async def test_a_connection_plans_the_search_once_if_the_statistics_know_its_tables(
+    pool: Pool, known: int, planned: tuple[int, int]
+) -> None:
     person = await add_person(pool, b"1" * 32)
     await add_memories(pool, person, ["Sarah had dinner in Lisbon."])
     query = SearchQuery(list(person.terms.query("Lisbon")), floor=NO_FLOOR)
     async with seeing(pool, person.user_id) as connection:
+        await connection.execute("RESET ROLE")
+        await connection.execute(
+            "UPDATE pg_class SET reltuples = 5000 WHERE relname LIKE 'memory\\_%' AND relkind = 'r'"
+        )
+        await connection.execute("UPDATE pg_class SET reltuples = %s WHERE relname = 'memory_terms'", [known])
+        await connection.execute("SET LOCAL ROLE tessera_server")
         for _ in range(12):
             assert len(await ranked_hits(connection, STATEMENTS, person.user_id, query, 3)) == 1
         cursor = await connection.execute(
-            "SELECT generic_plans, custom_plans > 5 FROM pg_prepared_statements WHERE statement LIKE '%lexical%'"
-            " AND statement NOT LIKE '%generic_plans%'"
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%lexical%'"
+            " AND statement NOT LIKE '%generic_plans%' AND prepare_time > now()"
         )
-        assert await cursor.fetchall() == [(0, True)]
-        assert await (await connection.execute("SHOW plan_cache_mode")).fetchone() == ("auto",)
+        assert await cursor.fetchall() == [planned]
+        for setting, usual in (("plan_cache_mode", "auto"), ("enable_nestloop", "on"), ("enable_seqscan", "on")):
+            assert await (await connection.execute(f"SHOW {setting}")).fetchone() == (usual,)
+        await connection.execute("RESET ROLE")
+        await connection.execute("UPDATE pg_class SET reltuples = -1 WHERE relname LIKE 'memory\\_%' AND relkind = 'r'")
