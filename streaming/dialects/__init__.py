@@ -12,7 +12,7 @@ from streaming.dialects.anthropic_messages import AnthropicMessages
 from streaming.dialects.base import Dialect, ModelHabits, PayloadDecoder
 from streaming.dialects.conversation import own_state
 from streaming.dialects.gemini_native import GeminiNative
-from streaming.dialects.hosts import at_host, is_self_hosted
+from streaming.dialects.hosts import at_host, is_self_hosted, separates_reasoning
 from streaming.dialects.openai_chat import OpenAIChat
 from streaming.dialects.openai_responses import OpenAIResponses
 from streaming.dialects.reasoning_models import fitted, is_reasoning_model
@@ -41,4 +41,5 @@ __all__ = [
     "is_reasoning_model",
     "is_self_hosted",
     "own_state",
+    "separates_reasoning",
 ]

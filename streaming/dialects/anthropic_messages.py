@@ -17,9 +17,10 @@ from typing import Any
 from streaming.chat import ChatRequest, FinishReason, Message, ToolCallDelta, ToolSpec
 from streaming.dialects.base import ModelHabits
 from streaming.dialects.conversation import conversation
-from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of, count, encoded, objects
+from streaming.dialects.payload_decoder import arguments_of, count, encoded, objects
 from streaming.dialects.plain_text import ANTHROPIC
 from streaming.dialects.strict_schema import closed, optional_properties, without_nulls
+from streaming.dialects.tagged_text import TaggedTextDecoder
 
 _VERSION = "2023-06-01"
 # The API requires a limit. Current models can write at least this many tokens.
@@ -173,7 +174,7 @@ class _OpenTool:
     piece_came: bool = False
 
 
-class AnthropicMessagesDecoder(JsonPayloadDecoder):
+class AnthropicMessagesDecoder(TaggedTextDecoder):
     """Events of one response to deltas. See `streaming.dialects.base.PayloadDecoder`."""
 
     def __init__(self, habits: ModelHabits | None = None) -> None:
@@ -236,9 +237,9 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
             return
         match block.get("type"):
             case "text":
-                self._add_text(block.get("text"))
+                self._add_answer(block.get("text"))
             case "thinking":
-                self._add_reasoning(block.get("thinking"))
+                self._add_separate(block.get("thinking"))
                 self._thinking[index] = {"type": "thinking", "thinking": "", "signature": ""}
                 self._extend_thinking(index, "thinking", block.get("thinking"))
                 self._extend_thinking(index, "signature", block.get("signature"))
@@ -256,9 +257,9 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
             return
         match delta.get("type"):
             case "text_delta":
-                self._add_text(delta.get("text"))
+                self._add_answer(delta.get("text"))
             case "thinking_delta":
-                self._add_reasoning(delta.get("thinking"))
+                self._add_separate(delta.get("thinking"))
                 self._extend_thinking(index, "thinking", delta.get("thinking"))
             case "signature_delta":
                 self._extend_thinking(index, "signature", delta.get("signature"))
@@ -267,6 +268,11 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
                 if tool is not None and isinstance(piece, str) and piece:
                     tool.piece_came = True
                     self._add_call(ToolCallDelta(tool.index, arguments=piece))
+
+    def _open_call(self, name: str) -> int:
+        del name
+        self._calls += 1
+        return self._calls - 1
 
     def _extend_thinking(self, index: int, field: str, piece: object) -> None:
         block = self._thinking.get(index)
@@ -301,7 +307,7 @@ class AnthropicMessagesDecoder(JsonPayloadDecoder):
             return
         if reason == "refusal" and not self._answered and isinstance(details := delta.get("stop_details"), dict):
             # The answer is empty, so the person reads the reason.
-            self._add_text(details.get("explanation"))
+            self._add_refusal(details.get("explanation"))
         for index in list(self._tools):
             self._close_block(index)
         self._finish_named(reason)

@@ -25,12 +25,15 @@ class ModelHabits:
     """What is known about one model between its answers. The dialect's decoders read and update it.
 
     `origin` names the model and its address; see `streaming.chat.ProviderState`. `served` is the name that the server
-    gave in its latest answer, with the fingerprint of the server if it gave one; "" before the first one.
+    gave in its latest answer, with the fingerprint of the server if it gave one; "" before the first one. With
+    `separates_reasoning` the API is known to send reasoning apart from the text, so text is never held back because of
+    its first words.
     """
 
     origin: str = ""
     reasoning: ReasoningHabit = field(default_factory=ReasoningHabit)
     served: str = ""
+    separates_reasoning: bool = False
 
 
 class PayloadDecoder(Protocol):

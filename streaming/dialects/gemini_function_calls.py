@@ -34,6 +34,11 @@ class GeminiFunctionCalls:
         self._count = 0
         self._open: _OpenCall | None = None
 
+    def open(self) -> int:
+        """The index of a new call, also of one that is not in a `functionCall` part."""
+        self._count += 1
+        return self._count - 1
+
     def feed(self, call: dict[str, Any], signature: object) -> list[ToolCallDelta]:
         """What one `functionCall` part adds; `signature` is the part's `thoughtSignature`."""
         deltas: list[ToolCallDelta] = []
@@ -41,9 +46,8 @@ class GeminiFunctionCalls:
         if isinstance(name, str) and name:
             deltas += self.close()
             state = {"thoughtSignature": signature} if isinstance(signature, str) and signature else None
-            deltas.append(ToolCallDelta(self._count, _text(call.get("id")), name, state=state))
-            self._open = _OpenCall(self._count)
-            self._count += 1
+            self._open = _OpenCall(self.open())
+            deltas.append(ToolCallDelta(self._open.index, _text(call.get("id")), name, state=state))
         if self._open is None:
             return deltas
         if isinstance(arguments := call.get("args"), dict):

@@ -19,7 +19,8 @@ from streaming.dialects.base import ModelHabits, provider_error
 from streaming.dialects.conversation import conversation
 from streaming.dialects.finish_reasons import FAILURES
 from streaming.dialects.gemini_function_calls import GeminiFunctionCalls
-from streaming.dialects.payload_decoder import JsonPayloadDecoder, arguments_of, count, encoded, objects
+from streaming.dialects.payload_decoder import arguments_of, count, encoded, objects
+from streaming.dialects.tagged_text import TaggedTextDecoder
 
 # The documented value for calls that another model made: newer models refuse calls without a signature.
 _NO_SIGNATURE = "skip_thought_signature_validator"
@@ -140,7 +141,7 @@ def _parts(message: Message, names: Mapping[str, str]) -> list[dict[str, Any]]:
     return parts
 
 
-class GeminiNativeDecoder(JsonPayloadDecoder):
+class GeminiNativeDecoder(TaggedTextDecoder):
     """Partial responses to deltas. See `streaming.dialects.base.PayloadDecoder`. Only the first candidate counts."""
 
     def __init__(self, habits: ModelHabits | None = None) -> None:
@@ -184,12 +185,16 @@ class GeminiNativeDecoder(JsonPayloadDecoder):
             for delta in self._calls.feed(call, part.get("thoughtSignature")):
                 self._add_call(delta)
         elif part.get("thought") is True:
-            self._add_reasoning(part.get("text"))
+            self._add_separate(part.get("text"))
         else:
-            self._add_text(part.get("text"))
+            self._add_answer(part.get("text"))
             signature = part.get("thoughtSignature")
             if isinstance(signature, str) and signature:
                 self._text_signature = signature
+
+    def _open_call(self, name: str) -> int:
+        del name
+        return self._calls.open()
 
     def _state(self) -> dict[str, Any]:
         return {"text_signature": self._text_signature} if self._text_signature else {}

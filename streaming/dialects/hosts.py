@@ -14,6 +14,12 @@ from streaming.dialects.openai_chat import OpenAIChat
 from streaming.dialects.openai_responses import OpenAIResponses
 
 _OPENAI: Final = re.compile(r"api\.openai\.com|.*\.openai\.azure\.com")
+_PROVIDERS: Final = re.compile(
+    r"(?:[a-z]+\.)?api\.openai\.com|api\.anthropic\.com|generativelanguage\.googleapis\.com"
+    r"|(?:.*-)?aiplatform\.googleapis\.com"
+)
+# OpenAI's, Anthropic's and Google's own models, also at a gateway: `anthropic/claude-haiku-4-5`. Not `gpt-oss`.
+_SEPARATING: Final = re.compile(r"(?:.*/)?(?:gpt-\d|chatgpt-|o\d|claude-|gemini-)", re.IGNORECASE)
 _LOCAL_NAME: Final = re.compile(r"[^.]+|.*\.(?:local|localhost|internal|lan|home\.arpa|svc)|.*\.svc\..*")
 
 
@@ -25,6 +31,16 @@ def is_self_hosted(url: str) -> bool:
     except ValueError:
         return _LOCAL_NAME.fullmatch(host) is not None
     return address.is_private or address.is_loopback or address.is_link_local
+
+
+def separates_reasoning(url: str, model: str) -> bool:
+    """Whether the API at `url` is known to send the reasoning of `model` apart from its text.
+
+    Known are the APIs of OpenAI, Anthropic and Google, and their models at public gateways. A server of the operator
+    may serve any model under any name, so it is never known there.
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return _PROVIDERS.fullmatch(host) is not None or (not is_self_hosted(url) and _SEPARATING.match(model) is not None)
 
 
 def at_host(dialect: Dialect, url: str) -> Dialect:

@@ -16,15 +16,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from streaming.chat import ChatRequest, ContentDelta, Delta, Message, ToolCallDelta, ToolSpec
+from streaming.chat import ChatRequest, ContentDelta, Delta, Message, ToolSpec
 from streaming.dialects.base import ModelHabits
 from streaming.dialects.conversation import conversation
 from streaming.dialects.openai_tool_calls import OpenAIToolCalls
-from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded, objects
+from streaming.dialects.payload_decoder import count, encoded, objects
 from streaming.dialects.plain_text import OPENAI_CHAT
 from streaming.dialects.reasoning_details import ReasoningDetails
-from streaming.dialects.reasoning_text import Piece, ReasoningText
 from streaming.dialects.strict_schema import strict_parameters
+from streaming.dialects.tagged_text import TaggedTextDecoder
 
 # These models refuse an assistant's tool calls without reasoning while they think. A space is the least they accept.
 _WANTS_REASONING: Final = re.compile(r"deepseek|kimi", re.IGNORECASE)
@@ -151,7 +151,7 @@ def _with_own_id(entry: dict[str, Any], places: Mapping[str, int], message: Mess
     return entry if place is None else {**entry, "id": message.tool_calls[place].id}
 
 
-class OpenAIChatDecoder(JsonPayloadDecoder):
+class OpenAIChatDecoder(TaggedTextDecoder):
     """Chunks of one response to deltas. See `streaming.dialects.base.PayloadDecoder`.
 
     Only the first choice counts. Payloads after `[DONE]` are ignored.
@@ -161,7 +161,6 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
         super().__init__(habits)
         self._choice: object = None
         self._calls = OpenAIToolCalls()
-        self._reasoning_text = ReasoningText(self._habits.reasoning)
         self._thoughts: list[str] = []
         self._details = ReasoningDetails()
 
@@ -243,12 +242,11 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
             content = _joined(content, "text")
         # Most chunks hold one piece of text and nothing else.
         if reasoning:
-            self._reasoning_text.expect_no_tags()
-            self._add_reasoning(reasoning)
+            self._add_separate(reasoning)
         if content:
             self._add_answer(content)
         if refusal := delta.get("refusal"):  # text for the person
-            self._add_text(refusal)
+            self._add_refusal(refusal)
         if pieces := delta.get("tool_calls"):
             for piece in self._calls.feed(pieces):
                 self._add_call(piece)
@@ -256,29 +254,8 @@ class OpenAIChatDecoder(JsonPayloadDecoder):
             for piece in self._calls.feed([{"index": 0, "function": call}]):
                 self._add_call(piece)
 
-    def _add_answer(self, text: object) -> None:
-        if not isinstance(text, str) or not text:
-            return
-        if self._reasoning_text.is_answer(text):
-            self._add_text(text)
-        else:
-            self._add_pieces(self._reasoning_text.feed(text))
-
-    def _add_pieces(self, pieces: list[Piece]) -> None:
-        for kind, text in pieces:
-            match kind:
-                case "reasoning":
-                    self._add_reasoning(text)
-                case "answer":
-                    self._add_text(text)
-                case "call":
-                    self._add_call(ToolCallDelta(self._calls.open(text), name=text))
-                case "arguments":
-                    self._add_call(ToolCallDelta(self._calls.count - 1, arguments=text))
-
-    def _flush(self, *, cut: bool) -> None:
-        self._add_pieces(self._reasoning_text.close(cut=cut, calls=self._calls.count > 0))
-        super()._flush(cut=cut)
+    def _open_call(self, name: str) -> int:
+        return self._calls.open(name)
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {}

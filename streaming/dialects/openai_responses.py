@@ -15,9 +15,10 @@ from typing import Any
 from streaming.chat import ChatRequest, ErrorDelta, FinishReason, Message, ToolCallDelta
 from streaming.dialects.base import ModelHabits
 from streaming.dialects.conversation import conversation
-from streaming.dialects.payload_decoder import JsonPayloadDecoder, count, encoded, objects
+from streaming.dialects.payload_decoder import count, encoded, objects
 from streaming.dialects.plain_text import OPENAI_RESPONSES
 from streaming.dialects.strict_schema import strict_parameters
+from streaming.dialects.tagged_text import TaggedTextDecoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class _OpenCall:
     closed: bool = False
 
 
-class OpenAIResponsesDecoder(JsonPayloadDecoder):
+class OpenAIResponsesDecoder(TaggedTextDecoder):
     """Events of one response to deltas. See `streaming.dialects.base.PayloadDecoder`.
 
     A `done` event repeats what its deltas said; it is used only if no deltas came.
@@ -143,15 +144,18 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
 
     def _read(self, payload: dict[str, Any]) -> None:
         match payload.get("type"):
-            case "response.output_text.delta" | "response.refusal.delta":
+            case "response.output_text.delta":
                 self._parts.add(_part(payload, "content_index"))
-                self._add_text(payload.get("delta"))
+                self._add_answer(payload.get("delta"))
+            case "response.refusal.delta":
+                self._parts.add(_part(payload, "content_index"))
+                self._add_refusal(payload.get("delta"))
             case "response.output_text.done" if _part(payload, "content_index") not in self._parts:
-                self._add_text(payload.get("text"))
+                self._add_answer(payload.get("text"))
             case "response.refusal.done" if _part(payload, "content_index") not in self._parts:
-                self._add_text(payload.get("refusal"))
+                self._add_refusal(payload.get("refusal"))
             case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta":
-                self._add_reasoning(payload.get("delta"))
+                self._add_separate(payload.get("delta"))
             case "response.function_call_arguments.delta":
                 self._add_arguments(self._call_of(payload), payload.get("delta"))
             case "response.function_call_arguments.done":
@@ -205,6 +209,10 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
             kept = {key: item[key] for key in ("type", "summary", "encrypted_content") if key in item}
             self._reasoning_items.append((len(self._calls), {"summary": [], **kept}))
 
+    def _open_call(self, name: str) -> int:
+        self._calls.append(_OpenCall(len(self._calls), name, closed=True))
+        return len(self._calls) - 1
+
     def _call_of(self, payload: dict[str, Any]) -> _OpenCall | None:
         """The call of an event; the latest one that is open if the event names none that is known."""
         known = self._find(payload.get("output_index"), payload.get("item_id"), payload.get("call_id"))
@@ -236,7 +244,7 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
             response = {}
         if isinstance(served := response.get("model"), str):
             self._habits.served = served
-        if not self._answered and not self._called:
+        if not (self._answered or self._called or self._reasoning_text.begun):
             self._read_output(response.get("output"))
         usage = response.get("usage")
         if isinstance(usage, dict):
@@ -258,7 +266,10 @@ class OpenAIResponsesDecoder(JsonPayloadDecoder):
         for place, item in enumerate(objects(output)):
             self._close_item({"output_index": place}, item)
             for part in objects(item.get("content")) if item.get("type") == "message" else ():
-                self._add_text(part.get("text") if part.get("type") == "output_text" else part.get("refusal"))
+                if part.get("type") == "output_text":
+                    self._add_answer(part.get("text"))
+                else:
+                    self._add_refusal(part.get("refusal"))
 
 
 def _part(payload: dict[str, Any], place: str) -> tuple[object, object, object]:

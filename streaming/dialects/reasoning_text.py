@@ -116,6 +116,11 @@ class ReasoningText:
         self._doubtful = False  # the tag that is open is one of `DOUBTFUL`
         self._enclosed: list[str] = []  # what such tags enclosed
 
+    @property
+    def begun(self) -> bool:
+        """Whether any text came."""
+        return self._state != "start" or self._held != ""
+
     def is_answer(self, text: str) -> bool:
         """Whether `text`, the next piece, is part of the answer and no tag can begin in it."""
         if self._state != "answer" or self._held or self._ticks or "<" in text or "[" in text or "`" in text:

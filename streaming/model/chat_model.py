@@ -17,7 +17,7 @@ import trio
 from pydantic import SecretStr
 
 from streaming.chat import ChatRequest, ContentDelta, Delta, ErrorDelta, FinishDelta, UsageDelta
-from streaming.dialects import DIALECTS, Dialect, ModelHabits, ReasoningHabit, own_state
+from streaming.dialects import DIALECTS, Dialect, ModelHabits, ReasoningHabit, own_state, separates_reasoning
 from streaming.http import HttptoolsTransport, environment_transports, tls_context
 from streaming.model.body import RequestBody, TimedReader
 from streaming.model.decoder import ResponseDecoder
@@ -121,7 +121,11 @@ class ChatModel:
         self._refusals = Refusals()
         self._unknown_reasons: set[str] = set()
         origin = f"{config.dialect.name} {config.name} {config.url}"
-        self._habits = ModelHabits(origin, ReasoningHabit.of_model(config.name))
+        self._habits = ModelHabits(
+            origin,
+            ReasoningHabit.of_model(config.name),
+            separates_reasoning=separates_reasoning(config.url, config.name),
+        )
 
     def __repr__(self) -> str:
         return f"<ChatModel {self._config.name!r} ({self._config.dialect.name})>"

@@ -158,14 +158,14 @@ def test_responses_done_events_fill_in_what_no_delta_brought() -> None:
     place = {"output_index": 0, "content_index": 0}
     deltas = run(
         RESPONSES,
-        {"type": "response.output_text.done", **place, "text": "all"},
+        {"type": "response.output_text.done", **place, "text": "whole"},
         {"type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "pie"},
         {"type": "response.output_text.done", "output_index": 1, "content_index": 0, "text": "pie"},
         {"type": "response.refusal.done", "output_index": 2, "content_index": 0, "refusal": "no"},
         item("done", 3, type="function_call", id="f", call_id="c1", name="get", arguments='{"a":1}'),
         completed(usage={"input_tokens": 5, "output_tokens": 6}),
     )
-    assert [delta.text for delta in deltas if isinstance(delta, ContentDelta)] == ["all", "pie", "no"]
+    assert [delta.text for delta in deltas if isinstance(delta, ContentDelta)] == ["whole", "pie", "no"]
     assert calls_in(deltas) == [ToolCall("c1", "get", '{"a":1}')]
     assert deltas[-2:] == [UsageDelta(5, 6), CALLED]
 

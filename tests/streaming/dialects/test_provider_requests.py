@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streaming.chat import ChatRequest, Message, ToolCall, ToolSpec
-from streaming.dialects import DIALECTS, Dialect, at_host, is_self_hosted
+from streaming.dialects import DIALECTS, Dialect, at_host, is_self_hosted, separates_reasoning
 
 SCHEMA = {"type": "object", "properties": {"agent": {"type": "string"}}}
 ASKED = (
@@ -273,6 +273,27 @@ def test_openai_itself_gets_strict_tools_and_a_cache_key() -> None:
 )
 def test_self_hosted_addresses(url: str, own: bool) -> None:
     assert is_self_hosted(url) is own
+
+
+@pytest.mark.parametrize(
+    ("url", "model", "separate"),
+    [
+        ("https://api.openai.com/v1", "gpt-5-mini", True),
+        ("https://eu.api.openai.com/v1", "o4-mini", True),
+        ("https://api.anthropic.com/v1", "any", True),
+        ("https://generativelanguage.googleapis.com/v1beta", "gemma-3-27b-it", True),
+        ("https://europe-west1-aiplatform.googleapis.com/v1/x", "gemini-3-pro", True),
+        ("https://openrouter.ai/api/v1", "anthropic/claude-haiku-4-5", True),
+        ("https://openrouter.ai/api/v1", "google/gemini-3-pro", True),
+        ("https://openrouter.ai/api/v1", "openai/gpt-oss-120b", False),
+        ("https://openrouter.ai/api/v1", "qwen/qwen3-235b-a22b-thinking-2507", False),
+        ("https://api.anthropic.com.example.net/v1", "any", False),
+        ("http://127.0.0.1:8080/v1", "claude-3.7-sonnet-reasoning-gemma3-12B", False),
+        ("http://vllm:8000/v1", "gpt-4-like", False),
+    ],
+)
+def test_apis_that_are_known_to_send_reasoning_apart(url: str, model: str, separate: bool) -> None:
+    assert separates_reasoning(url, model) is separate
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,11 @@ from streaming.chat import (
     FinishDelta,
     FinishReason,
     Message,
+    ReasoningDelta,
     ToolSpec,
     Usage,
 )
+from streaming.dialects import DIALECTS
 from streaming.model.chat_model import ChatModel, ModelConfig
 from tests.completion import complete
 from tests.model_server import (
@@ -34,7 +36,10 @@ from tests.model_server import (
     text_stream,
     tool_calls,
 )
+from tests.streaming.dialects.text_streams import TEXT, event, payloads
 from tests.streaming.model_requests import KEY, REQUEST, ModelFactory, collect, texts
+
+SSE = "text/event-stream"
 
 
 async def test_a_whole_answer(server: ModelServer, model: ModelFactory) -> None:
@@ -204,3 +209,30 @@ async def test_finish_is_given_once(server: ModelServer, model: ModelFactory) ->
     received: list[Delta] = []
     await collect(model(), received)
     assert [delta for delta in received if isinstance(delta, FinishDelta)] == [FinishDelta(FinishReason.STOP)]
+
+
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+async def test_reasoning_in_the_text_is_no_answer_in_any_dialect(
+    server: ModelServer, model: ModelFactory, dialect: str
+) -> None:
+    own = model(dialect=DIALECTS[dialect])
+    for parts in (["<think>hm</", "think>Two."], ["The user wants two.", "</think>\n", "Two."]):
+        server.reply([Send(event(payload)) for payload in payloads(dialect, parts)])
+        assert (await complete(own, REQUEST)).text == "Two."
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [("https://api.openai.com/v1", "gpt-5-mini"), ("https://gateway.example/v1", "anthropic/claude-haiku-4-5")],
+)
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+async def test_the_first_words_of_a_provider_that_separates_reasoning_are_given_at_once(
+    dialect: str, url: str, name: str
+) -> None:
+    body = b"".join([event(TEXT[dialect]("The user")), *map(event, payloads(dialect, [" manual."]))])
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={"Content-Type": SSE}, content=body))
+    deltas: list[Delta] = []
+    async with httpx.AsyncClient(transport=transport) as client:
+        await collect(ChatModel(client, ModelConfig(name, url, dialect=DIALECTS[dialect])), deltas)
+    assert "".join(texts(deltas)) == "The user manual."
+    assert not any(isinstance(delta, ReasoningDelta) for delta in deltas)
