@@ -34,12 +34,12 @@ def frozen() -> Iterator[FrozenObjects]:
     gc.enable()
 
 
-def test_what_survives_a_full_collection_is_frozen(frozen: FrozenObjects) -> None:
+def test_what_survives_a_collection_of_the_middle_generation_is_frozen(frozen: FrozenObjects) -> None:
     before = gc.get_freeze_count()
     nodes = [Node() for _ in range(1000)]
-    gc.collect(1)
+    gc.collect(0)
     assert gc.get_freeze_count() <= before
-    gc.collect()
+    gc.collect(1)
     assert gc.get_freeze_count() >= before + len(nodes)
 
 
@@ -64,6 +64,12 @@ def grow() -> list[list[object]]:
     grown: list[list[object]] = [[] for _ in range(gc.get_freeze_count() + 1000)]
     gc.collect()
     return grown
+
+
+def collect_often() -> None:
+    """As while thousands of objects are made."""
+    for _ in range(5):
+        gc.collect(1)
 
 
 async def test_frozen_garbage_is_freed_in_a_calm_second_after_the_frozen_objects_have_doubled(
@@ -92,9 +98,9 @@ async def test_no_collection_of_all_objects_while_sessions_are_made_as_in_a_stor
     nursery.start_soon(frozen.run)
     for _ in range(30):
         await trio.sleep(0.5)
-        gc.collect()  # as after thousands of new objects
+        collect_often()
         assert dead() is not None
-    await trio.sleep(2)
+    await trio.sleep(3.5)
     assert dead() is None
     assert grown
 
@@ -108,11 +114,11 @@ async def test_without_a_calm_second_all_objects_are_collected_after_ten_minutes
     nursery.start_soon(frozen.run)
     for _ in range(9):
         await trio.sleep(0.5)
-        gc.collect()
+        collect_often()
         assert dead() is not None
     for _ in range(8):
         await trio.sleep(0.5)
-        gc.collect()
+        collect_often()
     assert dead() is None
     assert grown
 
@@ -139,12 +145,12 @@ def test_after_the_stop_every_object_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_a_full_collection_comes_early_enough_to_be_short(again: bool) -> None:
+def test_collections_come_early_enough_to_be_short(again: bool) -> None:
     usual = gc.get_threshold()
     objects, pauses = FrozenObjects(), []
 
     def count(phase: str, info: dict[str, Any]) -> None:
-        if phase == "start" and info["generation"] == 2:
+        if phase == "start" and info["generation"] >= 1:
             pauses.append(sum(map(len, map(gc.get_objects, range(3)))))
 
     before = [Node() for _ in range(400_000)]  # as in a large process
@@ -162,5 +168,5 @@ def test_a_full_collection_comes_early_enough_to_be_short(again: bool) -> None:
     assert len(kept) == 150_000
     assert len(before) == 400_000
     assert len(pauses) >= 5
-    assert max(pauses) < 20_000
+    assert max(pauses) < 6_000
     assert gc.get_threshold() == usual
