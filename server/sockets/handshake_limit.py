@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,14 +55,9 @@ class HandshakeLimit:
             return True
         return bool(self._new) and trio.current_time() - self._new[0].since >= MAX_WAIT_S
 
-    @asynccontextmanager
-    async def place(self, *, begun: bool) -> AsyncIterator[None]:
+    def place(self, *, begun: bool) -> AbstractAsyncContextManager[None]:
         """Wait for a place, and hold it for the length of the block. `begun`: this handshake has had a place before."""
-        await self._acquire(self._begun if begun else self._new)
-        try:
-            yield
-        finally:
-            self._release()
+        return _Place(self, begun)
 
     async def _acquire(self, queue: deque[_Waiting]) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -83,8 +77,25 @@ class HandshakeLimit:
             raise
 
     def _release(self) -> None:
+        """End a place: the next handshake gets it."""
         queue = self._begun or self._new
         if queue:
             queue.popleft().woken.set()
         else:
             self._free += 1
+
+
+class _Place(AbstractAsyncContextManager[None]):
+    """A class, because a generator costs several times as much, and each handshake takes three places."""
+
+    __slots__ = ("_begun", "_limit")
+
+    def __init__(self, limit: HandshakeLimit, begun: bool) -> None:
+        self._limit = limit
+        self._begun = begun
+
+    async def __aenter__(self) -> None:
+        await self._limit._acquire(self._limit._begun if self._begun else self._limit._new)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._limit._release()
