@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from streaming.chat import ChatRequest, ContentDelta, Delta, Message, ToolSpec
+from streaming.chat import ChatRequest, Message, ToolSpec
 from streaming.dialects.base import ModelHabits
 from streaming.dialects.conversation import conversation
 from streaming.dialects.openai_tool_calls import OpenAIToolCalls
@@ -163,19 +163,6 @@ class OpenAIChatDecoder(TaggedTextDecoder):
         self._calls = OpenAIToolCalls()
         self._thoughts: list[str] = []
         self._details = ReasoningDetails()
-
-    def feed_text_events(self, events: bytes) -> list[Delta] | None:
-        if self.complete or (text := self._plain_text(events)) is None:
-            return None
-        # Most text is plain ASCII in the middle of an answer.
-        if text and self._reasoning_text.is_answer(text):
-            if text.isascii() and not self._content.held:
-                self._answered = True
-                return [ContentDelta(text)]
-            self._add_text(text)
-        else:
-            self._add_answer(text)
-        return self._given()
 
     def _plain_text(self, events: bytes) -> str | None:
         chunks = OPENAI_CHAT.decode(events)

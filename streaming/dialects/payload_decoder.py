@@ -68,13 +68,6 @@ class JsonPayloadDecoder(ABC):
         self._argued: set[int] = set()  # the calls that have arguments
         self._call_has_state = False
 
-    def feed_text_events(self, events: bytes) -> list[Delta] | None:
-        """The deltas of whole events that are one piece of text each. None, with nothing read, if one is another."""
-        if self.complete or (text := self._plain_text(events)) is None:
-            return None
-        self._add_answer(text)
-        return self._given()
-
     def feed(self, event: ServerSentEvent, *, cut: bool = False) -> list[Delta]:
         """The deltas of one event, in order. With `cut` the stream ended inside it; invalid JSON is then ignored."""
         if self.complete:
@@ -110,14 +103,6 @@ class JsonPayloadDecoder(ABC):
     def _read(self, payload: dict[str, Any]) -> None:
         """Read one payload. Values that differ from the provider's documentation are ignored, without an exception."""
 
-    def _plain_text(self, events: bytes) -> str | None:
-        """The text of whole events that are one piece of text each. None, with nothing read, if one is another.
-
-        A dialect overrides this for speed. Reading the same events one after another with `_read` gives the same.
-        """
-        del events
-        return None
-
     @staticmethod
     def _error(error: object) -> ErrorDelta:
         """The provider's error object, or its text."""
@@ -149,10 +134,6 @@ class JsonPayloadDecoder(ABC):
             self._answered = True
             if (text.isascii() and not self._content.held) or (text := self._content.mend(text)):
                 self._deltas.append(ContentDelta(text))
-
-    def _add_answer(self, text: object) -> None:
-        """Add text in which a dialect may still have to tell reasoning from answer."""
-        self._add_text(text)
 
     def _add_reasoning(self, text: object) -> None:
         if isinstance(text, str) and text and (text := self._reasoning.mend(text)):

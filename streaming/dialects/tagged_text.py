@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from streaming.chat import ToolCallDelta
+from streaming.chat import ContentDelta, Delta, ToolCallDelta
 from streaming.dialects.base import ModelHabits
 from streaming.dialects.payload_decoder import JsonPayloadDecoder
 from streaming.dialects.reasoning_text import Piece, ReasoningText
@@ -26,11 +26,34 @@ class TaggedTextDecoder(JsonPayloadDecoder):
             self._reasoning_text.expect_no_tags()
         self._text_call = 0  # the index of the latest call in the text
 
+    def feed_text_events(self, events: bytes) -> list[Delta] | None:
+        """The deltas of whole events that are one piece of text each. None, with nothing read, if one is another."""
+        if self.complete or (text := self._plain_text(events)) is None:
+            return None
+        # Most text is plain ASCII in the middle of an answer.
+        if text and self._reasoning_text.is_answer(text):
+            if text.isascii() and not self._content.held:
+                self._answered = True
+                return [ContentDelta(text)]
+            self._add_text(text)
+        else:
+            self._add_answer(text)
+        return self._given()
+
     @abstractmethod
     def _open_call(self, name: str) -> int:
         """The index of a new call of the tool `name`, which the model wrote in its text."""
 
+    def _plain_text(self, events: bytes) -> str | None:
+        """The text of whole events that are one piece of text each. None, with nothing read, if one is another.
+
+        A dialect overrides this for speed. Reading the same events one after another with `_read` gives the same.
+        """
+        del events
+        return None
+
     def _add_answer(self, text: object) -> None:
+        """Add text of the model, in which reasoning or a call may begin or end."""
         if not isinstance(text, str) or not text:
             return
         if self._reasoning_text.is_answer(text):
