@@ -151,7 +151,9 @@ class ChatAgent:
             reasoned = turn.reasoning_blocks
             holds = may_call and not use.asked_again and (self._may_claim() or (first and self._is_held()))
             held: list[str] | None = [] if holds else None
-            async with aclosing(call.stream(turn, before=pause)) as texts:
+            async with aclosing(
+                call.stream(turn, before=pause, take=turn.take_text if held is None else None)
+            ) as texts:
                 async for text in texts:
                     if held is None:
                         yield text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -75,6 +75,16 @@ class Reply:
     @property
     def text(self) -> str:
         return "".join(self._text)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the text has more than white space."""
+        return self._white is None
+
+    @property
+    def add_text(self) -> Callable[[str], None]:
+        """Does what `feed` does with a batch of one piece of text, once the text has `begun`."""
+        return self._text.append
 
     def feed(self, batch: Sequence[Delta]) -> str:
         """Take one batch; returns the answer's text in it, or "". Reasoning is dropped; `reasoned` notes it."""

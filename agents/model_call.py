@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Awaitable, Collection
 
 from agents.model import Model, Reply
 from agents.reasoning import ReasoningBlock
@@ -11,6 +11,7 @@ from agents.turn import Turn
 from agents.written_calls import WrittenCalls
 from parser import well_formed_json
 from streaming.chat import ChatRequest, FinishReason, ProviderState, ToolCall
+from streaming.model import DirectBatches, TakeText
 
 
 class ModelCall:
@@ -73,14 +74,18 @@ class ModelCall:
         """Why the model stopped."""
         return self._reply.finish
 
-    async def stream(self, turn: Turn, *, before: str) -> AsyncGenerator[str, None]:
+    async def stream(self, turn: Turn, *, before: str, take: TakeText | None = None) -> AsyncGenerator[str, None]:
         """Yields text as it arrives, `before` in front of the first piece. Raises `ModelError`.
+
+        `take` gets most of the text between the first and the last piece instead, if `Model` supports that.
 
         The tokens are added to `turn.usage`, however the call ends.
         """
         reply, reasoning = self._reply, self._reasoning
         try:
             async with self._model.stream(self._request) as batches:
+                direct = batches.direct if isinstance(batches, DirectBatches) else None
+                take_piece = None if take is None else self._take_piece(take)
                 async for batch in batches:
                     text = self._written.feed(reply.feed(batch))
                     if reply.runs_blank:
@@ -93,6 +98,10 @@ class ModelCall:
                         if before:
                             text, before = before + text, ""
                         yield text
+                    if direct is not None:
+                        # Text that follows text needs nothing but the search for written calls.
+                        follows = reply.begun and not before and (reasoning is None or not reasoning.open)
+                        direct.take = take_piece if follows else None
             if text := self._written.close():
                 self._shown.append(text)
                 yield before + text
@@ -104,3 +113,16 @@ class ModelCall:
             reply.charge(turn.usage)
             for form, count in self._written.forms.items():
                 turn.tool_use.written_calls[form] = turn.tool_use.written_calls.get(form, 0) + count
+
+    def _take_piece(self, take: TakeText) -> TakeText:
+        """Does with one piece of text what `stream` does, and gives the text to show to `take`."""
+        read, search, show = self._reply.add_text, self._written.feed, self._shown.append
+
+        def take_piece(text: str) -> Awaitable[None] | None:
+            read(text)
+            if shown := search(text):
+                show(shown)
+                return take(shown)
+            return None
+
+        return take_piece

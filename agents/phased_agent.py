@@ -169,7 +169,7 @@ class PhasedAgent(ChatAgent):
         call = self._answer_call(progress.messages)
         held: list[str] | None = [] if self._holds() else None
         reasoned = turn.reasoning_blocks
-        async with aclosing(call.stream(turn, before="")) as texts:
+        async with aclosing(call.stream(turn, before="", take=turn.take_text if held is None else None)) as texts:
             async for text in texts:
                 if held is None:
                     yield text

@@ -17,7 +17,8 @@ class ReasoningBlock:
     def __init__(self) -> None:
         self.blocks = 0
         """Number of blocks begun: one more each time the model reasons again after it wrote."""
-        self._open = False
+        self.open = False
+        """Whether the text after the reasoning must end the block."""
 
     def feed(self, batch: Sequence[Delta], *, ends: bool) -> str:
         """The text that the reasoning in `batch` adds. `ends` means that the answer begins, which closes the block."""
@@ -25,14 +26,14 @@ class ReasoningBlock:
         written = ""
         if text:
             written = json.dumps(text, ensure_ascii=False)[1:-1]
-            if not self._open:
-                self._open, written = True, _OPENING + written
+            if not self.open:
+                self.open, written = True, _OPENING + written
                 self.blocks += 1
         return written + self.close() if ends else written
 
     def close(self) -> str:
         """The end of the block if one is open, else ""."""
-        if not self._open:
+        if not self.open:
             return ""
-        self._open = False
+        self.open = False
         return _CLOSING

@@ -13,6 +13,7 @@ from agents.tool_results import ToolResults
 from agents.tool_use import ToolUse
 from person import UNSTATED, Calendar, Locale
 from streaming.chat import Message, Usage
+from streaming.model import TakeText
 from streaming.wire import AnswerFinish, WsMutationRecord
 
 Need = Literal["none", "read", "change"]
@@ -57,6 +58,7 @@ class Turn:
     `unread`: the request needs items, the answer says something about them, and none was looked at.
     `partly`: some changes were made, some failed, and the answer claims all.
     `locale` is the person's; it is final when memory was recalled.
+    `take_text`: gets text of the answer directly, when it can be shown as it comes; the stream then leaves it out.
     """
 
     message: str
@@ -84,6 +86,7 @@ class Turn:
     unchanged: bool = False
     unread: bool = False
     partly: bool = False
+    take_text: TakeText | None = None
 
     @property
     def calendar(self) -> Calendar:

@@ -19,10 +19,11 @@ from agents.registry import BY_ENTITY
 from agents.turn import Turn
 from person import Sentences, StatedLocale
 from server.answers.admission import Reservation
-from server.answers.emitter import TIMED_OF, Emitter
+from server.answers.emitter import Emitter
 from server.answers.last_frame import Status, last_frame
 from server.answers.ordered_frames import OrderedFrames, open_ordered_frames
 from server.answers.outcome import corrections, failure_after_change, failure_of, shows_nothing
+from server.answers.pieces import Pieces
 from server.answers.preparation import Preparation
 from server.answers.repairs import corrected_blocks, degraded_blocks, unshown_blocks
 from server.answers.report import record_end
@@ -265,22 +266,16 @@ class Answer:
 
     async def _show(self, tokens: AsyncIterable[tuple[str, str]], emit: Emitter, frames: OrderedFrames) -> None:
         """Emit the frames of a part of the answer."""
-        untimed = 0
+        # Most text goes directly from the model call to `take`. The iterator has the rest, such as the first token.
+        take = self._turn.take_text = Pieces(self._formatter, emit, frames).take
         async for _, token in tokens:
             if not self._first_token_seen:
                 self._first_token_seen = True
                 self._state = "streaming"
                 self._metrics.first_token(self._chat.mode, trio.current_time() - self._started)
-            if untimed:
-                untimed -= 1
-                for part in self._formatter.feed(token):
-                    if (room := frames.put(part)) is not None:
-                        await room
-            else:
-                untimed = TIMED_OF - 1
-                emit.begin()
-                await frames.put_all(self._formatter.feed(token))
-                emit.end()
+            if (room := take(token)) is not None:
+                await room
+        self._turn.take_text = None
         await frames.put_all(self._formatter.close())
 
     async def _fetched(self, unfetched: UnfetchedBlock) -> Sequence[AnswerFrame]:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from server.requests import EmitFast
 from streaming.wire import AnswerFrame, StreamText, WsStreamBlock
-
-TIMED_OF: Final = 16
-"""One of this many pieces of text is timed: a histogram costs more than everything else that is recorded per token."""
 
 
 class Emitter:

@@ -8,6 +8,14 @@ requests on one channel, `pool` selects the connection, `exchanges` ends the exc
 from streaming.http.deadlines import ReadDeadline
 from streaming.http.environment import environment_transports, tls_context
 from streaming.http.exchanges import Exchanges
-from streaming.http.transport import HttptoolsTransport, ResponseBody
+from streaming.http.transport import HttptoolsTransport, ResponseBody, TakeChunk
 
-__all__ = ["Exchanges", "HttptoolsTransport", "ReadDeadline", "ResponseBody", "environment_transports", "tls_context"]
+__all__ = [
+    "Exchanges",
+    "HttptoolsTransport",
+    "ReadDeadline",
+    "ResponseBody",
+    "TakeChunk",
+    "environment_transports",
+    "tls_context",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+from collections.abc import Awaitable
 from typing import Final, Protocol
 
 import trio
@@ -12,10 +13,14 @@ _RECEIVE_BYTES: Final = 64 * 1024
 
 
 class Channel(Protocol):
-    """A connected byte stream for one task. `receive` and `send` raise OSError or trio's resource errors."""
+    """A connected byte stream for one task. `wait`, `received` and `send` raise OSError or trio's resource errors."""
 
-    async def receive(self) -> bytes:
-        """At least one byte; b"" at the end of the stream."""
+    def wait(self) -> Awaitable[None]:
+        """Wait until `received` has something. The wait is a checkpoint."""
+        ...
+
+    def received(self) -> bytes | None:
+        """What has come, at least one byte; b"" at the end of the stream; None if it was nothing."""
         ...
 
     async def send(self, data: bytes) -> None:
@@ -27,7 +32,7 @@ class Channel(Protocol):
         ...
 
     def wake(self) -> None:
-        """Make the waiting `receive` and all later calls raise `trio.ClosedResourceError`."""
+        """Make the `wait` that runs and all later calls raise `trio.ClosedResourceError`."""
         ...
 
     def close(self) -> None:
@@ -47,16 +52,17 @@ class PlainChannel:
         self._closed = False
         self._woken = False
 
-    async def receive(self) -> bytes:
-        # A model usually has not sent anything yet. So wait first; the wait is also the checkpoint.
-        while True:
-            if self._woken:
-                raise trio.ClosedResourceError
-            await trio.lowlevel.wait_readable(self._socket)
-            try:
-                return self._socket.recv(_RECEIVE_BYTES)
-            except BlockingIOError:
-                continue
+    def wait(self) -> Awaitable[None]:
+        # A model usually has not sent anything yet, so nothing tries to receive before this.
+        if self._woken:
+            raise trio.ClosedResourceError
+        return trio.lowlevel.wait_readable(self._socket)  # noqa: ASYNC105 - the caller awaits it: one coroutine less
+
+    def received(self) -> bytes | None:
+        try:
+            return self._socket.recv(_RECEIVE_BYTES)
+        except BlockingIOError:
+            return None
 
     async def send(self, data: bytes) -> None:
         await trio.lowlevel.checkpoint()
@@ -90,11 +96,16 @@ class StreamChannel:
         self._stream = stream
         self._socket = transport.socket
         self._woken = False
+        self._received: bytes | None = None
 
-    async def receive(self) -> bytes:
+    async def wait(self) -> None:
         if self._woken:
             raise trio.ClosedResourceError
-        return bytes(await self._stream.receive_some(_RECEIVE_BYTES))
+        self._received = bytes(await self._stream.receive_some(_RECEIVE_BYTES))
+
+    def received(self) -> bytes | None:
+        data, self._received = self._received, None
+        return data
 
     async def send(self, data: bytes) -> None:
         await self._stream.send_all(data)

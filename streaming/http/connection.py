@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,8 @@ from streaming.http.request_head import BodyFraming, UnsendableRequest, asks_to_
 from streaming.http.response_parser import MalformedResponse, ResponseParser
 
 _BROKEN: Final = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
+FAULTS: Final = (trio.TooSlowError, MalformedResponse, *_BROKEN)
+"""What reading a response raises before `Connection.fault` maps it."""
 # Small pieces of a body are joined, to send fewer packets.
 _COALESCE_BYTES: Final = 16 * 1024
 
@@ -112,25 +114,40 @@ class Connection:
         """Read and parse once: the part of the body in it."""
         try:
             if self._read_timeout is None:
-                data = await self._channel.receive()
+                await self._channel.wait()
             else:
                 with trio.fail_after(self._read_timeout):
-                    data = await self._channel.receive()
-            if data:
-                self._heard = True
-                return self.response.feed(data)
-            self.response.feed_eof()
-        except trio.TooSlowError:
-            raise httpx.ReadTimeout("the server sent nothing in time") from None
-        except _BROKEN as error:
+                    await self._channel.wait()
+            return self.received() or b""
+        except FAULTS as error:
+            raise await self.fault(error) from error
+
+    def wait(self) -> Awaitable[None]:
+        """Wait until `received` has something. Without a time limit. Raises one of `FAULTS`."""
+        return self._channel.wait()
+
+    def received(self) -> bytes | None:
+        """The part of the body that has come; None if nothing has; b"" at its end. Raises one of `FAULTS`."""
+        data = self._channel.received()
+        if data is None:
+            return None
+        response = self.response
+        if not data:
+            response.feed_eof()
+            return b""
+        self._heard = True
+        return response.feed(data) or (b"" if response.complete else None)
+
+    async def fault(self, error: Exception) -> httpx.TransportError:
+        """httpx's exception for one of `FAULTS`."""
+        if isinstance(error, MalformedResponse):
+            return httpx.RemoteProtocolError(str(error))
+        if isinstance(error, _BROKEN):
             # `streaming.http.exchanges` closes the connection of a cancelled task: that is no fault of the peer.
             await trio.lowlevel.checkpoint_if_cancelled()
-            if self._expired:
-                raise httpx.ReadTimeout("the server sent nothing in time") from None
-            raise httpx.ReadError(str(error)) from error
-        except MalformedResponse as error:
-            raise httpx.RemoteProtocolError(str(error)) from None
-        return b""
+        if self._expired or isinstance(error, trio.TooSlowError):
+            return httpx.ReadTimeout("the server sent nothing in time")
+        return httpx.ReadError(str(error))
 
     async def _send(self, outgoing: Outgoing, timeout_s: float | None) -> None:
         framing = BodyFraming(outgoing.headers)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Final, Self
 
 import httpx
 
-from streaming.http.connection import Connection, Outgoing, Timeouts
+from streaming.http.connection import FAULTS, Connection, Outgoing, Timeouts
 from streaming.http.connector import DEFAULT_PORTS, Connector, Proxy, Route, port_of
 from streaming.http.deadlines import DeadlineWatch, ReadDeadline
 from streaming.http.exchanges import collect
 from streaming.http.pool import ConnectionPool, Lease
 
 _DEFAULT_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20)
+
+
+TakeChunk = Callable[[bytes], float | None]
+"""Takes the next bytes of a body. Returns the time until which to read further, on trio's clock; None to stop."""
 
 
 class HttptoolsTransport(httpx.AsyncBaseTransport):
@@ -171,6 +175,36 @@ class ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
         if not data:
             self._give_back()
         return data
+
+    async def read_each(self, at: float, take: TakeChunk) -> None:
+        """As `read` again and again: give the bytes to `take`, until it returns None or has got b"", the end.
+
+        What `take` raises closes the connection. It runs between two waits, so one token needs one coroutine only.
+        """
+        data = await self.read(at)
+        until = take(data)
+        connection, deadline = self._connection, self._deadline
+        response, wait, received = connection.response, connection.wait, connection.received
+        try:
+            while until is not None and data:
+                deadline.set(until)
+                try:
+                    if response.complete:
+                        data = b""
+                    else:
+                        await wait()
+                        if (body := received()) is None:
+                            continue
+                        data = body
+                except FAULTS as error:
+                    raise await connection.fault(error) from error
+                until = take(data)
+        except BaseException:
+            self._discard()
+            raise
+        deadline.at = math.inf
+        if not data:
+            self._give_back()
 
     async def aclose(self) -> None:
         """Close the connection, or give it back if the body was read to its end."""

@@ -12,6 +12,7 @@ from streaming.model.chat_model import (
     ModelConfig,
     open_http_client,
 )
+from streaming.model.direct import DirectBatches, TakeText
 from streaming.model.errors import ModelError, NoPlace, OtherShape
 from streaming.model.failover import FailoverModel, StreamingModel
 from streaming.model.recorder import RecordedModel
@@ -20,6 +21,7 @@ from streaming.model.retry import RetryPolicy
 __all__ = [
     "ChatModel",
     "CircuitBreaker",
+    "DirectBatches",
     "FailoverModel",
     "HttpTransport",
     "ModelConfig",
@@ -30,5 +32,6 @@ __all__ = [
     "RetryPolicy",
     "State",
     "StreamingModel",
+    "TakeText",
     "open_http_client",
 ]

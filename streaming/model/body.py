@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 import trio
 
-from streaming.http import ReadDeadline, ResponseBody
+from streaming.http import ReadDeadline, ResponseBody, TakeChunk
 
 
 class RequestBody(httpx.AsyncByteStream):
@@ -44,11 +44,13 @@ class TimedReader:
         self.chunks: AsyncIterator[bytes] = response.aiter_bytes()
         self.read: Callable[[float], Awaitable[bytes]] = self._read
         """The next bytes, b"" at the end. Raises `httpx.ReadTimeout` at the given time, on trio's clock."""
+        self.read_each: Callable[[float, TakeChunk], Awaitable[None]] = self._read_each
+        """See `ResponseBody.read_each`."""
         if "content-encoding" not in response.headers and isinstance(response.stream, httpx.AsyncByteStream):
             # Nothing to decompress. Reading from our transport's body directly saves three generators per token.
             self.chunks = aiter(response.stream)
             if isinstance(body := response.extensions.get("body"), ResponseBody):
-                self.chunks, self.read = body, body.read
+                self.chunks, self.read, self.read_each = body, body.read, body.read_each
 
     async def _read(self, at: float) -> bytes:
         deadline = self._deadline
@@ -61,6 +63,14 @@ class TimedReader:
         # The time limit is the server's: it must not run while the reader handles the chunk.
         deadline.set(math.inf)
         return chunk
+
+    async def _read_each(self, at: float, take: TakeChunk) -> None:
+        until: float | None = at
+        while until is not None:
+            chunk = await self.read(until)
+            until = take(chunk)
+            if not chunk:
+                return
 
     async def _next(self) -> bytes:
         # Some transports also give empty pieces, which are not the end.

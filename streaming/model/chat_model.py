@@ -16,11 +16,13 @@ import structlog
 import trio
 from pydantic import SecretStr
 
-from streaming.chat import ChatRequest, ContentDelta, Delta, ErrorDelta, FinishDelta, UsageDelta
+from streaming.chat import ChatRequest, Delta, ErrorDelta, FinishDelta, UsageDelta
 from streaming.dialects import DIALECTS, Dialect, ModelHabits, ReasoningHabit, own_state, separates_reasoning
 from streaming.http import HttptoolsTransport, environment_transports, tls_context
 from streaming.model.body import RequestBody, TimedReader
 from streaming.model.decoder import ResponseDecoder
+from streaming.model.delta_reader import DeltaReader
+from streaming.model.direct import Direct, DirectBatches
 from streaming.model.errors import ModelError, error_of_delta, error_of_status
 from streaming.model.refusals import Refusals
 from streaming.wire import ErrorCode
@@ -156,14 +158,16 @@ class ChatModel:
 
         Raises `ModelError` on entering and while iterating; deltas before a fault are yielded first, and no batch holds
         an `ErrorDelta`. An iteration that ends without an error held exactly one `FinishDelta`. On leaving, also by
-        cancellation, the connection is closed, or returned to the pool if the body was read to its end.
+        cancellation, the connection is closed, or returned to the pool if the body was read to its end. The iterator is
+        a `DirectBatches`.
         """
         deadline = trio.current_time() + self._config.first_token_timeout_s
         response = await self._open(request, deadline)
         reader = TimedReader(response)
         try:
-            async with aclosing(self._batches(reader, deadline)) as batches:
-                yield batches
+            direct = Direct()
+            async with aclosing(self._batches(reader, deadline, direct)) as batches:
+                yield DirectBatches(batches, direct)
         finally:
             await _abandon(response, reader.chunks)
 
@@ -259,23 +263,23 @@ class ChatModel:
             await _abandon(response, chunks)
         return bytes(body[:_MAX_ERROR_BODY])
 
-    async def _batches(self, reader: TimedReader, deadline: float) -> AsyncGenerator[list[Delta], None]:
+    async def _batches(self, reader: TimedReader, deadline: float, direct: Direct) -> AsyncGenerator[list[Delta], None]:
         config = self._config
         limit, setting = config.first_token_timeout_s, _FIRST_TOKEN
         # The headers have arrived, so the server is at work.
         last = deadline + (_MOST_WAITS - 1) * limit
-        deadline = min(trio.current_time() + limit, last)
         begun = finished = False
         decoder = ResponseDecoder(
             config.dialect.decoder(self._habits),
             max_bytes=config.max_response_bytes,
             max_event_bytes=config.max_event_bytes,
         )
+        reads = DeltaReader(reader, decoder, min(trio.current_time() + limit, last), limit)
         while not decoder.complete:
-            chunk = b""
+            deltas: list[Delta] | None = None
             failure: ModelError | None = None
             try:
-                chunk = await reader.read(deadline)
+                deltas = await reads.read(direct.take if begun and not finished else None)
             except httpx.ReadTimeout:
                 failure = _too_late(limit, setting)
             except httpx.TransportError as error:
@@ -287,14 +291,9 @@ class ChatModel:
                 if decoder.finished:
                     return  # The answer is complete; only its usage is lost.
                 raise failure
-            deltas = decoder.feed(chunk) if chunk else decoder.close()
-            # Most reads are one piece of text in the middle of the answer.
-            if begun and not finished and len(deltas) == 1 and isinstance(deltas[0], ContentDelta):
-                yield deltas
-                deadline = trio.current_time() + limit
-                continue
-            deadline = deadline if begun else min(trio.current_time() + limit, last)
-            deltas, fault = _until_fault(deltas)
+            if not begun:
+                reads.at = min(trio.current_time() + limit, last)
+            deltas, fault = _until_fault(decoder.close() if deltas is None else deltas)
             if finished := decoder.finished:
                 self._note_end(deltas, decoder.late_error)
             if deltas:
@@ -304,7 +303,8 @@ class ChatModel:
                 if begun:
                     # Set after `yield`: the consumer's time does not count against the model.
                     limit, setting = config.idle_timeout_s, _IDLE
-                    deadline = trio.current_time() + (min(limit, _TAIL_S) if finished else limit)
+                    reads.limit = min(limit, _TAIL_S) if finished else limit
+                    reads.extend(reads.limit)
             if fault is not None:
                 raise error_of_delta(fault)
         try:

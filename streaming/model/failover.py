@@ -17,6 +17,7 @@ import trio
 
 from streaming.chat import ChatRequest, Delta, UsageDelta
 from streaming.model.breaker import Attempt, CircuitBreaker, State
+from streaming.model.direct import Direct, DirectBatches
 from streaming.model.errors import ModelError, NoPlace, OtherShape
 from streaming.model.retry import RetryPolicy
 from streaming.wire import ErrorCode
@@ -144,7 +145,9 @@ class FailoverModel:
         async with AsyncExitStack() as stack:
             begun = await self._begin(request, stack)
             async with aclosing(_batches(begun)) as batches:
-                yield batches
+                # The model's own text in the middle of the answer does not pass through `_batches`.
+                direct = begun.rest.direct if isinstance(begun.rest, DirectBatches) else Direct()
+                yield DirectBatches(batches, direct)
 
     async def _begin(self, request: ChatRequest, stack: AsyncExitStack) -> _Begun:
         fault: ModelError | None = None
