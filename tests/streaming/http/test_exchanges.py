@@ -107,7 +107,9 @@ class ClosedByCaller:
     def __init__(self, scope: trio.CancelScope) -> None:
         self._scope = scope
 
-    async def receive(self) -> bytes:
+    async def wait(self) -> None: ...
+
+    def received(self) -> bytes | None:
         self._scope.cancel()
         raise OSError("Bad file descriptor")
 

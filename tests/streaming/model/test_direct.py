@@ -71,6 +71,7 @@ async def test_the_next_piece_is_read_when_there_is_room_and_waiting_is_not_the_
 
             return room()
 
+    autojump_clock.autojump_threshold = 0.05
     reader = Slow(["one", " two", " three"], end())
     server.reply(reader.script)
     await reader.run(FailoverModel([model(idle_timeout_s=10)]))
@@ -81,6 +82,7 @@ async def test_the_next_piece_is_read_when_there_is_room_and_waiting_is_not_the_
 async def test_keep_alives_do_not_extend_the_time_for_the_next_piece(
     server: ModelServer, model: ModelFactory, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
+    autojump_clock.autojump_threshold = 0.05
     pulse = trio.Event()
     reader = Reader(["one", " two"], [Wait(pulse), KEEP_ALIVE, Never()])
     server.reply(reader.script)
