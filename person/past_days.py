@@ -17,11 +17,15 @@ from person.calendar import Calendar
 
 @dataclass(frozen=True, slots=True)
 class PastDays:
-    """From the day `since` on, until before the day `until`. `rest` is the text without a relative expression."""
+    """From the day `since` on, until before the day `until`. `rest` is the text without a relative expression.
+
+    `others` is the beginning of the text without any expression of time, casefolded and without accents.
+    """
 
     since: date
     until: date
     rest: str
+    others: str
 
 
 _DAY: Final = timedelta(days=1)
@@ -154,8 +158,8 @@ def past_days(text: str, today: date, calendar: Calendar) -> PastDays | None:
             except (OverflowError, ValueError):
                 continue
             if since <= today:
-                rest = f"{plain[: match.start()]} {plain[match.end() :]}" if relative else text
-                return PastDays(since, min(until, today + _DAY), rest.strip())
+                others = f"{plain[: match.start()]} {plain[match.end() :]}".strip()
+                return PastDays(since, min(until, today + _DAY), others if relative else text.strip(), others)
     return None
 
 

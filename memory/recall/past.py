@@ -9,14 +9,39 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from memory.recall.search import TimeRange
+from memory.text import telling_words
 from person import StatedLocale, past_days, resolve_locale
 
 # Verbs that say nothing about the topic: "What did we discuss last week?" asks for everything of that week.
-_ASKING: Final = re.compile(
-    r"\b(?:discuss(?:ed)?|mention(?:ed)?|spoken?|speak|chat(?:ted)?|happen(?:ed)?|besprochen|gesprochen|geredet|gesagt"
-    r"|passiert|gemacht|discute|parle|dit|fait|passe|hablamos|dije|dijimos|hicimos|paso)\b|話し(?:た|ました)|言い?(?:った|ました)",
-    re.IGNORECASE,
+_VERBS: Final = (
+    "discuss discussed discussing mention mentioned speak spoke",
+    "spoken speaking talk talked talking chat chatted chatting",
+    "happen happened tell told say said ask asked",
+    "besprochen gesprochen sprachen sprechen geredet redeten gesagt",
+    "sagte erzahlt erzahlte unterhalten passiert gemacht gefragt",
+    "discute discutions parle parlions dit disais raconte fait passe demande",
+    "hablamos hablado hablaba conversamos discutimos dije dijimos dicho conte contaste hicimos paso pregunte",
+    "ناقشنا تحدثنا تكلمنا قلت قلنا حدث حصل اخبرتك حكيت ذكرت",
 )
+# Other words of such a question. Beside a topic they belong to it.
+_OTHERS: Final = (
+    "conversation conversations chat chats message messages summary",
+    "summarize summarise recap review remind list show thing",
+    "things everything anything topic topics subject subjects morning afternoon evening night",
+    "woruber worum gesprach gesprache unterhaltung thema themen fasse fass zusammen zusammenfassung",
+    "abend morgen nachmittag nacht",
+    "qu l d t s n c j sujet sujets resume resumer matin soir",
+    "conversacion conversaciones tema temas resumen manana tarde noche por",
+    "ماذا ما عن عم عما في هل لك لي معك معا كنا كنت لخص محادثاتنا محادثتنا حديثنا",
+)
+_JAPANESE: Final = re.compile(
+    "話(?:し合いました|し合った|しました|した|題)?|会話|相談(?:しました|した)?|言(?:いました|った)|教え(?:ました|た)|何|誰|[\u3041-\u309f]"
+)
+_ASKING: Final = re.compile(
+    rf"\b(?:{'|'.join(' '.join(_VERBS).split())})\b|話し(?:た|ました)|言い?(?:った|ました)", re.IGNORECASE
+)
+_NO_TOPIC: Final = frozenset(" ".join((*_VERBS, *_OTHERS)).split())
+_WORD: Final = re.compile(r"\w+")
 # Zones are from UTC-12 to UTC+14.
 _EARLIER: Final = timedelta(hours=14)
 _LATER: Final = timedelta(hours=12)
@@ -24,10 +49,14 @@ _LATER: Final = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """`rest` is the question without the words that name the range, and without verbs that name no topic."""
+    """`rest` is the question without the words that name the range, and without verbs that name no topic.
+
+    `whole`: the question names no topic, so it asks for everything of the range: "What did we talk about in May?"
+    """
 
     range: TimeRange
     rest: str
+    whole: bool
 
 
 def past_range(message: str, locales: Sequence[StatedLocale], at: datetime) -> Past | None:
@@ -44,4 +73,9 @@ def past_range(message: str, locales: Sequence[StatedLocale], at: datetime) -> P
     until = calendar.local(calendar.start_of(days.until))
     if locale.time_zone_source == "default":
         since, until = since - _EARLIER, until + _LATER
-    return Past(TimeRange(since, until), _ASKING.sub(" ", days.rest))
+    return Past(TimeRange(since, until), _ASKING.sub(" ", days.rest), not _has_topic(days.others))
+
+
+def _has_topic(others: str) -> bool:
+    words = _WORD.findall(_JAPANESE.sub(" ", others))
+    return any(word not in _NO_TOPIC for word in telling_words(words))

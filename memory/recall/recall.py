@@ -96,9 +96,9 @@ class Recall:
 
         async def queue(connection: Connection, key: UserKey, fresh: bool) -> tuple[Pending, _Queued]:
             asked = key.terms.asked(said if past is None else past.rest, MAX_QUERY_TERMS)
-            query = replace(
-                self._query(key, asked, vector), said=past.range if past is not None else None, per_session=_PER_SESSION
-            )
+            query = replace(self._query(key, asked, vector), per_session=_PER_SESSION)
+            if past is not None:
+                query = replace(query, said=past.range, whole_range=past.whole)
             names = self._proactive.context_values(key, message)
             found = await self._index.queue(connection, key, query, self._limits.top_k, fresh=fresh)
             return found, await self._queue(connection, user_id, asked, names)

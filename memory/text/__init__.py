@@ -6,7 +6,7 @@ Nothing here does I/O or knows about keys.
 
 from __future__ import annotations
 
-from memory.text.analyser import Analyser, without_stamp
+from memory.text.analyser import Analyser, telling_words, without_stamp
 from memory.text.dates import WEEKDAYS
 from memory.text.entities import entity_text
 from memory.text.languages import ENGLISH, written_language
@@ -30,6 +30,7 @@ __all__ = [
     "shown_name",
     "shown_title",
     "shown_value",
+    "telling_words",
     "well_formed",
     "without_stamp",
     "written_language",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from memory.text.dates import DATE, date_words
@@ -84,6 +84,17 @@ def without_stamp(text: str) -> str:
     if date is None or _STAMP_REST.sub("", f"{stamp[: date.start()]} {stamp[date.end() :]}"):
         return text
     return text[found.end() :]
+
+
+def telling_words(words: Sequence[str]) -> list[str]:
+    """The normalised words that are neither function words of their language nor among the commonest English words.
+
+    If their language is not clear, function words of all languages are left out.
+    """
+    language = language_of(words)
+    ignored = frozenset().union(*FUNCTION_WORDS.values()) if language is None else FUNCTION_WORDS[language]
+    english = Stemmers().english if language in (None, ENGLISH) else None
+    return [word for word in words if word not in ignored and (english is None or english(word) not in _COMMON_STEMS)]
 
 
 class Analyser:

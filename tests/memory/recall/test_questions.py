@@ -45,6 +45,47 @@ async def test_a_question_about_last_week_finds_what_was_said_then(pool: Pool) -
     assert may[0].text == "The boiler was cleaned by Ben."
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("What did we talk about last week?", {"boiler"}),
+        ("summarize our conversations from last week", {"boiler"}),
+        ("what was that thing we talked about two days ago", {"fence"}),
+        ("What did I tell you four days ago?", set()),
+        ("What did we talk about in May?", {"violin"}),
+        ("in May, what did we discuss?", {"violin"}),
+        ("What did we discuss on June 10th?", {"boiler"}),
+        ("Was haben wir letzte Woche besprochen?", {"boiler"}),
+        ("Worüber sprachen wir vor zwei Tagen?", {"fence"}),
+        ("De quoi avons-nous parlé la semaine dernière ?", {"boiler"}),
+        ("Qu'est-ce que je t'ai dit il y a deux jours ?", {"fence"}),
+        ("¿De qué hablamos hace dos días?", {"fence"}),
+        ("¿Qué te conté la semana pasada?", {"boiler"}),
+        ("2日前は何を話しましたか", {"fence"}),
+        ("先週は何の話をした？", {"boiler"}),
+        ("عن ماذا تحدثنا الأسبوع الماضي؟", {"boiler"}),
+        ("How is the tractor since last week?", set()),
+        ("Was war mit dem Traktor letzte Woche?", set()),
+        ("先週のトラクターの話", set()),
+    ],
+)
+async def test_a_question_about_a_time_without_a_topic_finds_everything_of_it(
+    pool: Pool, asked: str, found: set[str]
+) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await _told(
+        memories,
+        ann,
+        (NOW - timedelta(days=7), "The boiler makes a strange noise.", None),
+        (NOW - timedelta(days=39), "Clara sold her violin.", None),
+        (NOW - timedelta(days=2), "Dora paints the fence.", None),
+    )
+    locales = [StatedLocale("device", time_zone="UTC")]
+    recalled = (await memories.middleware.enrich_context(ann, asked, locales, NOW)).associative
+    assert {word for word in ("boiler", "violin", "fence") for one in recalled if word in one.text} == found
+
+
 def test_a_day_is_that_of_the_persons_zone() -> None:
     tokyo = past_range("yesterday", [StatedLocale("device", time_zone="Asia/Tokyo")], NOW)
     assert tokyo is not None
