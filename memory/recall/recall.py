@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 _MAX_PATTERNS: Final = 400
 _PER_SESSION: Final = 2
 """Memories of one conversation that are recalled. The exchanges next to them are recalled by their summaries."""
+_WHOLE_RANGE_WEIGHT: Final = 20.0
+"""More than all other parts of a score together."""
 _NEWEST: Final[Mapping[str, object]] = {"before_at": None, "before_id": None, "limit": 1}
 
 
@@ -99,6 +101,8 @@ class Recall:
             query = replace(self._query(key, asked, vector), per_session=_PER_SESSION)
             if past is not None:
                 query = replace(query, said=past.range, whole_range=past.whole)
+                if past.whole:
+                    query = replace(query, ranking=replace(query.ranking, range_weight=_WHOLE_RANGE_WEIGHT))
             names = self._proactive.context_values(key, message)
             found = await self._index.queue(connection, key, query, self._limits.top_k, fresh=fresh)
             return found, await self._queue(connection, user_id, asked, names)

@@ -135,8 +135,8 @@ class SearchQuery:
     """Blind terms, and optionally a rotated vector (1536 numbers) with the name of its model.
 
     `said` is the range of time that the query names. `whole_range`: all its memories are above the floor, as if the
-    query had no terms. At most `per_session` hits are of one conversation; None: any number. `also_model`: another model
-    whose vectors are comparable.
+    query had no terms. At most `per_session` hits are of one conversation; None: any number. `also_model`: another
+    model whose vectors are comparable.
 
     Of more than `MAX_QUERY_TERMS` terms the first and the last half are used, because a long message usually says at
     its beginning or its end what it is about.

@@ -86,6 +86,21 @@ async def test_a_question_about_a_time_without_a_topic_finds_everything_of_it(
     assert {word for word in ("boiler", "violin", "fence") for one in recalled if word in one.text} == found
 
 
+async def test_what_was_said_at_the_asked_time_comes_before_what_fits_the_question_better(pool: Pool) -> None:
+    memories = Memories(pool, embedder=WordEmbedder())
+    ann = await memories.person()
+    asked = "What did we talk about last week?"
+    await _told(
+        memories,
+        ann,
+        (NOW - timedelta(days=7), "The boiler makes a strange noise.", None),
+        (NOW - timedelta(days=39), "We did talk about what we did last week.", None),
+        (NOW - timedelta(days=38), "Clara sold her violin.", None),
+    )
+    recalled = (await memories.middleware.enrich_context(ann, asked, at=NOW)).associative
+    assert [found.text.split()[1] for found in recalled][:2] == ["boiler", "did"]
+
+
 def test_a_day_is_that_of_the_persons_zone() -> None:
     tokyo = past_range("yesterday", [StatedLocale("device", time_zone="Asia/Tokyo")], NOW)
     assert tokyo is not None

@@ -158,6 +158,7 @@ def test_both_indexes_give_the_same_hits_in_the_same_order(
             words = [0] * len(terms) if together else None
             model, also = (None, None) if plain is None else ("newer", MODEL) if other_model else (MODEL, "older")
             query = SearchQuery(terms, rotated, model, floor, ranking, words, said, per_session, also_model=also)
+            query = replace(query, whole_range=together)
             other = None
             if plain is not None and multilingual is not None:
                 other = directions(1, seed + 30_000)[0]
