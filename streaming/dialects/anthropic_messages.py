@@ -66,7 +66,7 @@ class AnthropicMessages:
         body: dict[str, Any] = {
             "model": model,
             "max_tokens": request.max_tokens or _DEFAULT_MAX_TOKENS,
-            "messages": _messages(request.messages),
+            "messages": _messages(request.messages, model),
             "stream": True,
         }
         system = "\n\n".join(m.content for m in request.messages if m.role == "system" and m.content.strip())
@@ -134,13 +134,13 @@ def _mark_history(turns: list[dict[str, Any]]) -> None:
             turns[number]["content"][-1] = {**last, "cache_control": _CACHED}
 
 
-def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+def _messages(messages: tuple[Message, ...], model: str) -> list[dict[str, Any]]:
     """The conversation in turns: the results of a round of tool calls are one user turn, as the API requires.
 
     Empty text is left out, because the API refuses it.
     """
     turns: list[dict[str, Any]] = []
-    for message in conversation([message for message in messages if message.role != "system"]):
+    for message in conversation([message for message in messages if message.role != "system"], model):
         role = "assistant" if message.role == "assistant" else "user"
         blocks = _blocks(message)
         if not blocks:

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from streaming.chat import Message
 
+# Mistral's API, and servers that use its tokenizer, refuse a message of the user directly after the result of a tool.
+_WANTS_REPLY: Final = re.compile("[sx]tral", re.IGNORECASE)  # mistral, ministral, devstral, mixtral, ...
+_REPLY: Final = Message("assistant", "OK.")
 
-def conversation(messages: Sequence[Message]) -> list[Message]:
-    """`messages` in the form that the strictest provider accepts.
 
-    - Neighbouring messages of one role are one message, except the results of tools. Blank ones are left out.
+def conversation(messages: Sequence[Message], model: str = "") -> list[Message]:
+    """`messages` in the form that the strictest provider of `model` accepts.
+
+    - Neighbouring messages of one role are one message, except the results of tools. Blank ones are left out, except a
+      last one.
     - The first message that is not from the system is the user's: what the assistant said before is left out.
+    - Mistral's models get a short reply of the assistant between the result of a tool and the user's next message.
     - Ids of calls are the server's own: nine letters and digits, which every provider accepts, numbered in the order of
       the conversation. So an id is the same in every call of a model for one request, whichever provider answers.
     """
     joined: list[Message] = []
     user_spoke = False
-    for message in messages:
+    for number, message in enumerate(messages):
+        blank = not message.content.strip() and not message.tool_calls
+        if blank and message.role == "user" and number < len(messages) - 1:
+            continue
         user_spoke = user_spoke or message.role == "user"
         if not user_spoke and message.role in ("assistant", "tool"):
             continue
-        if message.role in ("system", "assistant") and not message.content.strip() and not message.tool_calls:
+        if blank and message.role in ("system", "assistant"):
             continue
+        if message.role == "user" and joined and joined[-1].role == "tool" and _WANTS_REPLY.search(model):
+            joined.append(_REPLY)
         if joined and joined[-1].role == message.role and message.role != "tool":
             joined[-1] = _join(joined[-1], message)
         else:

@@ -60,7 +60,7 @@ class GeminiNative:
     def body(self, request: ChatRequest, model: str) -> bytes:
         """The request. The path asks for a stream."""
         version = _version(model)
-        body: dict[str, Any] = {"contents": _contents(request.messages)}
+        body: dict[str, Any] = {"contents": _contents(request.messages, model)}
         system = [{"text": m.content} for m in request.messages if m.role == "system" and m.content]
         if system:
             body["systemInstruction"] = {"parts": system}
@@ -107,11 +107,11 @@ def _generation_config(request: ChatRequest) -> dict[str, Any]:
     return config
 
 
-def _contents(messages: Sequence[Message]) -> list[dict[str, Any]]:
+def _contents(messages: Sequence[Message], model: str) -> list[dict[str, Any]]:
     """The conversation in turns: the results of a round of calls are one user turn, in the order of the calls."""
     turns: list[dict[str, Any]] = []
     names: dict[str, str] = {}
-    for message in conversation([message for message in messages if message.role != "system"]):
+    for message in conversation([message for message in messages if message.role != "system"], model):
         names |= {call.id: call.name for call in message.tool_calls}
         role = "model" if message.role == "assistant" else "user"
         parts = _parts(message, names)

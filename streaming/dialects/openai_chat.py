@@ -72,7 +72,7 @@ class OpenAIChat:
         """The request, asking for a stream that ends with its usage."""
         body: dict[str, Any] = {
             "model": model,
-            "messages": [_message(message, model) for message in conversation(request.messages)],
+            "messages": [_message(message, model) for message in conversation(request.messages, model)],
             "stream": True,
             "stream_options": {"include_usage": True},
         }

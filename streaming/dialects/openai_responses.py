@@ -53,7 +53,7 @@ class OpenAIResponses:
         """The request, asking for a stream."""
         body: dict[str, Any] = {
             "model": model,
-            "input": [item for message in conversation(request.messages) for item in _items(message)],
+            "input": [item for message in conversation(request.messages, model) for item in _items(message)],
             "stream": True,
             "store": False,
         }

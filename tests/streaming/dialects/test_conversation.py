@@ -62,6 +62,30 @@ def test_a_history_never_starts_with_the_assistant(dialect: str) -> None:
     assert roles(dialect, Message("system", "s"), *begun, Message("user", "a")) == [("user", "a")]
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_blank_message_of_the_user_is_left_out(dialect: str, blank: str) -> None:
+    begun = (Message("user", blank), Message("assistant", "Hello."))
+    assert roles(dialect, *begun, Message("user", "a")) == [("user", "a")]
+    middle = (Message("user", "a"), Message("assistant", "b"), Message("user", blank), Message("assistant", "c"))
+    assert roles(dialect, *middle, Message("user", "d")) == [("user", "a"), ("assistant", "b\n\nc"), ("user", "d")]
+
+
+@pytest.mark.parametrize("model", ["mistral-large-latest", "mistralai/Devstral-Small", "open-mixtral-8x7b"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_mistral_gets_a_reply_between_a_result_and_the_users_message(dialect: str, model: str) -> None:
+    """https://github.com/zed-industries/zed/issues/37021: "Unexpected role 'user' after role 'tool'"."""
+
+    def order(asked: str) -> list[str]:
+        body = json.loads(DIALECTS[dialect].body(ChatRequest((*ROUND, Message("user", "Answer now."))), asked))
+        turns = body.get("messages") or body.get("input") or body["contents"]
+        return ["OK." if "OK." in json.dumps(turn) else turn.get("role", "item") for turn in turns]
+
+    assert order(model)[-3:] == [order("m")[-2] if dialect.startswith("openai") else "user", "OK.", "user"]
+    assert "OK." not in order("m")
+    assert order(model)[:-2] == order("m")[: len(order(model)) - 2]
+
+
 def test_system_messages_are_joined() -> None:
     messages = [Message("system", "a"), Message("system", ""), Message("system", "b"), Message("user", "c")]
     assert conversation(messages) == [Message("system", "a\n\nb"), Message("user", "c")]
