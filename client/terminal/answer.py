@@ -12,6 +12,7 @@ import trio
 from streaming.wire import (
     ErrorCode,
     WsError,
+    WsFrameType,
     WsPopupDomain,
     WsStreamBlock,
     WsStreamEnd,
@@ -20,6 +21,7 @@ from streaming.wire import (
     WsToolEvent,
 )
 
+REQUEST_TYPES = (WsFrameType.HOME_REQUEST, WsFrameType.POPUP_REQUEST)
 AnswerFrame = WsStreamStart | WsPopupDomain | WsToolEvent | WsStreamText | WsStreamBlock | WsStreamEnd
 
 

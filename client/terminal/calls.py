@@ -8,6 +8,7 @@ from uuid import UUID
 
 import trio
 
+from parser import well_formed
 from streaming.wire import (
     MAX_ENTITY_ID_CHARS,
     MutationOp,
@@ -93,7 +94,7 @@ async def _run(tools: Tools, name: str, args: Mapping[str, Any]) -> tuple[Any, W
     try:
         return await tool(args), None
     except ToolError as error:
-        return None, WsToolError(code=error.code, message=error.message)
+        return None, WsToolError(code=well_formed(error.code), message=well_formed(error.message))
     # An unexpected error of a tool fails one call, not the device. (Cancelled is a BaseException.)
     except Exception as error:  # noqa: BLE001 - the boundary between the device and its tools
         return None, WsToolError(code="tool_failed", message=f"{name} failed with {type(error).__name__}.")

@@ -6,6 +6,7 @@ the WebSocket library.
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,8 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 
 import trio
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
 
+from parser import well_formed
 from streaming.wire import SERVER_FRAME, ServerFrame
 
 MAX_FRAME_BYTES = 16 * 2**20
@@ -39,6 +42,15 @@ class ProtocolError(Exception):
     """The server sent a frame that the protocol does not allow."""
 
 
+def frame_text(frame: BaseModel) -> str:
+    """The JSON of `frame`. Unpaired surrogates become U+FFFD: an item's title may be cut inside an emoji."""
+    try:
+        return frame.model_dump_json()
+    except PydanticSerializationError:
+        text = well_formed(json.dumps(frame.model_dump(), ensure_ascii=False, default=to_jsonable_python))
+        return to_json(from_json(text), inf_nan_mode="null").decode()
+
+
 class Connection:
     """Whole frames over one WebSocket. Only one task at a time may send, and only one may receive.
 
@@ -57,7 +69,7 @@ class Connection:
 
     async def send(self, frame: BaseModel) -> None:
         """Send one frame. Raises `ConnectionLostError`."""
-        await self.send_raw(frame.model_dump_json())
+        await self.send_raw(frame_text(frame))
 
     async def receive_raw(self) -> str:
         """Return the next message as text. Raises `ConnectionLostError` after the last message."""

@@ -20,8 +20,16 @@ from pydantic import BaseModel
 
 from client.terminal.answer import Answer
 from client.terminal.calls import Approve, Tools
-from client.terminal.connection import Connection, ConnectionLostError, ProtocolError, alone, open_connection
+from client.terminal.connection import (
+    Connection,
+    ConnectionLostError,
+    ProtocolError,
+    alone,
+    frame_text,
+    open_connection,
+)
 from client.terminal.link import Link, OnMutation
+from parser import well_formed
 from person import DayForm
 from streaming.wire import (
     PROTOCOL_VERSION,
@@ -72,7 +80,7 @@ class Device:
             request_id,
             lambda asked_id: WsHomeRequest(
                 request_id=asked_id,
-                message=message,
+                message=well_formed(message),
                 conversation_history=list(history),
                 conversation_id=conversation_id,
             ),
@@ -81,7 +89,7 @@ class Device:
     async def popup(self, message: str, scope: WsScope, *, request_id: UUID | None = None) -> Answer:
         """Ask in a popup on `scope`. The answer has only text."""
         return await self._ask(
-            request_id, lambda asked_id: WsPopupRequest(request_id=asked_id, message=message, scope=scope)
+            request_id, lambda asked_id: WsPopupRequest(request_id=asked_id, message=well_formed(message), scope=scope)
         )
 
     async def cancel(self, request_id: UUID) -> None:
@@ -128,7 +136,7 @@ class Device:
 
     async def send(self, frame: BaseModel) -> None:
         """Send any frame. Returns when the socket's writer has taken it. If cancelled before, sends nothing."""
-        await self.send_raw(frame.model_dump_json())
+        await self.send_raw(frame_text(frame))
 
     async def send_raw(self, text: str) -> None:
         """Send any text message, even if it is not a valid frame."""

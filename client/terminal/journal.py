@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import trio
 
+from client.terminal.connection import frame_text
 from client.terminal.store import InvalidDataError, write_atomically
 from streaming.wire import ErrorCode, ServerFrame, WsClientMutation, WsDeviceReady, WsError, WsFrameType, WsToolResult
 
@@ -72,7 +74,7 @@ class DeviceJournal:
     async def finish(self, result: WsToolResult) -> None:
         """Write the result of a call. Raises OSError."""
         entry = self._calls.setdefault(str(result.call_id), {"started_at": time.time()})
-        entry["result"] = result.model_dump(mode="json")
+        entry["result"] = json.loads(frame_text(result))
         await self.save()
 
     async def acknowledged(self, call_id: UUID) -> None:
@@ -93,17 +95,18 @@ class DeviceJournal:
         async with self._saving:
             content = {
                 "calls": self._calls,
-                "changes": [change.model_dump(mode="json") for change in self.changes],
+                "changes": [json.loads(frame_text(change)) for change in self.changes],
                 "last_change": self.last_change,
             }
             text = json.dumps(content, ensure_ascii=False)
             await trio.to_thread.run_sync(write_atomically, path, text)
 
 
-def refuses_a_change(frame: ServerFrame) -> bool:
-    """Whether the server could not read the change. After any other error, the change is sent again."""
-    return (
-        isinstance(frame, WsError)
-        and frame.code is ErrorCode.INVALID_FRAME
-        and frame.frame_type in {None, WsFrameType.MUTATION}
-    )
+def refuses_a_change(frame: ServerFrame, changes: Sequence[WsClientMutation]) -> bool:
+    """Whether the server could not read the first of `changes`, which was sent. After other errors, send it again."""
+    if not (isinstance(frame, WsError) and frame.code is ErrorCode.INVALID_FRAME):
+        return False
+    if frame.mutation_id is not None:
+        return bool(changes) and changes[0].mutation_id == frame.mutation_id
+    others = (frame.request_id, frame.call_id, frame.data_id, frame.memory_id)
+    return frame.frame_type in {None, WsFrameType.MUTATION} and all(other is None for other in others)

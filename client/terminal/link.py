@@ -11,15 +11,14 @@ from uuid import UUID
 import trio
 from pydantic import BaseModel
 
-from client.terminal.answer import Answer, RequestRefusedError
+from client.terminal.answer import REQUEST_TYPES, Answer, RequestRefusedError
 from client.terminal.calls import Approve, Tools, answer_data_request, answer_tool_call
-from client.terminal.connection import Connection, ConnectionLostError, ProtocolError
+from client.terminal.connection import Connection, ConnectionLostError, ProtocolError, frame_text
 from streaming.wire import (
     ErrorCode,
     ServerFrame,
     WsDataRequest,
     WsError,
-    WsFrameType,
     WsPong,
     WsPopupDomain,
     WsServerMutation,
@@ -32,7 +31,6 @@ from streaming.wire import (
 )
 
 MAX_UNREAD = 1000
-_REQUESTS = (WsFrameType.HOME_REQUEST, WsFrameType.POPUP_REQUEST)
 OnMutation = Callable[[WsServerMutation], Awaitable[None]]
 
 
@@ -163,10 +161,11 @@ class Link:
     def _refused(self, frame: WsError) -> Answer | None:
         """Return the answer that this error ends, or None. An error does not end an answer that has begun."""
         answer = self._answers.get(frame.request_id) if frame.request_id is not None else None
-        if frame.request_id is None and frame.code is ErrorCode.INVALID_FRAME and frame.frame_type in _REQUESTS:
+        if frame.request_id is None and frame.code is ErrorCode.INVALID_FRAME and frame.frame_type in REQUEST_TYPES:
             # The server could not read the id: the frame was the oldest request that has no answer yet.
             answer = next((answer for answer in self._answers.values() if not answer.begun), None)
-        if answer is None or answer.begun or frame.code is ErrorCode.UNKNOWN_REQUEST:
+        # An error with the id of a call answers the call's result, which names its request too.
+        if answer is None or answer.begun or frame.call_id is not None or frame.code is ErrorCode.UNKNOWN_REQUEST:
             return None
         if frame.code is ErrorCode.DUPLICATE_REQUEST and answer.request_id not in self._chosen_ids:
             return None  # the id is random, so the error is about a second use of it, not about this request
@@ -193,6 +192,6 @@ class Link:
 
     async def _reply(self, frame: BaseModel) -> None:
         try:
-            await self.send_raw(frame.model_dump_json())
+            await self.send_raw(frame_text(frame))
         except (ConnectionLostError, ProtocolError):
             return  # the connection is closed, so the result cannot be sent

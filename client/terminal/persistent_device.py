@@ -26,6 +26,7 @@ from client.terminal.remote_approvals import RemoteApprovals, expire
 from client.terminal.requests import Requests
 from client.terminal.system_locale import ToldLocale
 from client.terminal.unacknowledged_results import UnacknowledgedResults
+from parser import well_formed
 from streaming.wire import (
     PROTOCOL_VERSION,
     Entity,
@@ -114,6 +115,7 @@ class PersistentDevice:
         self, message: str, *, history: Sequence[WsHistoryMessage] = (), conversation_id: str | None = None
     ) -> Answer:
         """Ask from the home view. Without a connection, the request is sent when there is one."""
+        message = well_formed(message)
         frame = WsHomeRequest(
             request_id=uuid4(), message=message, conversation_history=list(history), conversation_id=conversation_id
         )
@@ -121,7 +123,7 @@ class PersistentDevice:
 
     async def popup(self, message: str, scope: WsScope) -> Answer:
         """Ask in a popup on `scope`. Without a connection, the request is sent when there is one."""
-        return await self._ask(WsPopupRequest(request_id=uuid4(), message=message, scope=scope))
+        return await self._ask(WsPopupRequest(request_id=uuid4(), message=well_formed(message), scope=scope))
 
     async def mutate(self, op: MutationOp, entity: Entity, id: str, data: dict[str, Any] | None = None) -> None:  # noqa: A002 - the protocol's own word
         """Send a change that the person made here, in order and once. It is on the disk when this returns."""
@@ -219,7 +221,7 @@ class PersistentDevice:
             case _ if isinstance(frame, AnswerFrame | WsRequestResult):
                 self._requests.receive(frame)
             case _:
-                if self._change_sent_at is not None and refuses_a_change(frame):
+                if self._change_sent_at is not None and refuses_a_change(frame, self._journal.changes):
                     self._nursery.start_soon(self._drop_change)
                 self._nursery.start_soon(self._journal.refused, frame)
                 self._notice(frame)
@@ -361,8 +363,7 @@ class PersistentDevice:
 
     def _send_changes(self) -> None:
         """Send the oldest change. The next one follows its acknowledgement, so that none overtakes it."""
-        changes = self._journal.changes
-        now = trio.current_time()
+        changes, now = self._journal.changes, trio.current_time()
         waits = self._change_sent_at is not None and now - self._change_sent_at < _CHANGE_AGAIN_S
         if not self._connection.is_connected or waits:
             return

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from client.terminal.answer import Answer, AnswerFrame, RequestRefusedError
+from client.terminal.answer import REQUEST_TYPES, Answer, AnswerFrame, RequestRefusedError
 from client.terminal.replay import Replay
 from streaming.wire import (
     ErrorCode,
@@ -85,7 +85,12 @@ class Requests:
 
     def refused(self, frame: WsError) -> bool:
         """Process an error frame. Returns whether it belongs to a request."""
+        if frame.call_id is not None:
+            return False  # it answers the result of a call, which names its request too
         asked = self._asked.get(frame.request_id) if frame.request_id is not None else None
+        if frame.request_id is None and frame.code is ErrorCode.INVALID_FRAME and frame.frame_type in REQUEST_TYPES:
+            # The server could not read the id: the frame was the oldest request that has no answer yet.
+            asked = next((asked for asked in self._asked.values() if not asked.replay.begun), None)
         if asked is None:
             return False
         if frame.code is not ErrorCode.UNKNOWN_REQUEST or asked.watching:

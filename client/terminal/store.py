@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 from uuid import uuid4
 
+from parser import well_formed
 from person import UTC_CALENDAR, Calendar
 from streaming.wire import Entity, MutationOp
 
@@ -159,13 +160,16 @@ class DeviceStore:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace the file atomically: after a crash, `path` has the old or the new text."""
+    """Replace the file atomically: after a crash, `path` has the old or the new text.
+
+    Unpaired surrogates, which UTF-8 does not have, become U+FFFD.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), mode)
-            file.write(text)
+            file.write(well_formed(text))
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)

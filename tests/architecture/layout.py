@@ -22,7 +22,7 @@ ARROWS: Arrows = {
     "agents": {"streaming", "parser", "person"},
     "demo": {"person"},
     "server": {"agents", "demo", "memory", "model_files", "person", "streaming", "sql"},
-    "client": {"person", "streaming"},
+    "client": {"parser", "person", "streaming"},
     "evals": {"client", "person", "server", "streaming"},
 }
 """Top-level packages. `server.models` starts the demo model; the demo model imports only the calendar.

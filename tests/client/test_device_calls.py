@@ -16,6 +16,9 @@ from streaming.wire import (
     WsClientMutation,
     WsDataRequest,
     WsDataResponse,
+    WsHomeRequest,
+    WsPopupRequest,
+    WsScope,
     WsServerMutation,
     WsToolCall,
     WsToolCancel,
@@ -214,3 +217,37 @@ async def test_mutations_are_sent_and_received_in_order() -> None:
         await device.mutate("update", "task", "t-1", {"status": "done"})
         await both.wait()
     assert heard == ["a", "b"]
+
+
+CUT = "Buy \ud83d"  # a title that was cut inside an emoji
+
+
+async def has_a_cut_title(args: Mapping[str, Any]) -> Any:
+    return {"title": CUT, "items": [{CUT: float("nan")}]}
+
+
+async def fails_with_a_cut_title(args: Mapping[str, Any]) -> Any:
+    raise ToolError("not_found", f"There is no {CUT}.")
+
+
+async def test_unpaired_surrogates_of_the_device_do_not_end_its_connection() -> None:
+    tools = {"get_task": has_a_cut_title, "get_note": fails_with_a_cut_title}
+
+    async def script(peer: Peer) -> None:
+        assert (await peer.expect(WsClientMutation)).data == {"title": "Buy \ufffd"}
+        assert (await peer.expect(WsHomeRequest)).message == "Buy \ufffd"
+        assert (await peer.expect(WsPopupRequest)).message == "😀"
+        await peer.send(call("get_task", {}))
+        assert (await peer.expect(WsToolResult)).data == {"title": "Buy \ufffd", "items": [{"Buy \ufffd": None}]}
+        await peer.send(call("get_note", {}))
+        error = (await peer.expect(WsToolResult)).error
+        assert error is not None
+        assert error.message == "There is no Buy \ufffd."
+        await peer.send(WsAuthExpiring(in_s=1))
+
+    scope = WsScope(type="task", id="t1")
+    async with open_peer(script) as url, open_device(url, "t", tools=tools) as device:
+        await device.mutate("update", "task", "t1", {"title": CUT})
+        await device.home(CUT)
+        await device.popup("\ud83d\ude00", scope)
+        assert isinstance(await device.receive(), WsAuthExpiring)

@@ -197,3 +197,10 @@ def test_ranges_are_of_the_persons_days(bounds: dict[str, Any], found: list[str]
     items = [{"id": name, "dueDate": value} for name, value in dates.items()]
     store = DeviceStore(items={"task": items}, calendar=lambda: Calendar(ZoneInfo("America/New_York")))
     assert ids(store.list("task", {"dueDate": bounds})[0]) == found
+
+
+def test_a_title_that_was_cut_inside_an_emoji_is_saved(tmp_path: Path) -> None:
+    path = tmp_path / "store.json"
+    store = DeviceStore.load(path, {"task": [{"id": "t1", "title": "Buy \ud83d"}]})
+    store.save()
+    assert DeviceStore.load(path, {}).get("task", "t1")["title"] == "Buy \ufffd"

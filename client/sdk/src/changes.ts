@@ -119,10 +119,11 @@ export class Changes {
     }
   }
 
-  /** Process an error frame. Returns whether it refuses the change that was sent. */
-  refused(error: TesseraError, frameType: string = "mutation"): boolean {
+  /** Process an error frame, which may name `id`. Returns whether it refuses the change that was sent. */
+  refused(error: TesseraError, frameType: string = "mutation", id?: string): boolean {
     // Other errors are temporary: the change is sent again.
-    const own = error.requestId === undefined && frameType === "mutation";
+    const named = id === undefined || id === this.#queue[0]?.mutation_id;
+    const own = error.requestId === undefined && frameType === "mutation" && named;
     if (!this.#waiting || !own || !(error.code === "invalid_frame" || error.code === "quota_reached")) {
       return false;
     }

@@ -333,9 +333,11 @@ export class Tessera {
       text: frame.text ?? undefined,
       ...(requestId === undefined ? {} : { requestId }),
     });
-    const requests = this.#requests.refused(error, frame.frame_type ?? undefined);
+    // The result of a call may name its request too. An error that names something else belongs to no request.
+    const other = frame.call_id ?? frame.data_id ?? frame.memory_id ?? frame.mutation_id ?? undefined;
+    const requests = other === undefined && this.#requests.refused(error, frame.frame_type ?? undefined);
     const forgetting = this.#forgetting.refused(error, frame); // an error without id and type may belong to either
-    if (!requests && !forgetting && !this.#changes.refused(error, frame.frame_type)) {
+    if (!requests && !forgetting && !this.#changes.refused(error, frame.frame_type, other)) {
       this.#events.emit("error", error);
     }
   }

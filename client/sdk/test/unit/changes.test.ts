@@ -116,6 +116,21 @@ describe("changes of the person", () => {
     },
   );
 
+  test("are kept if an error names another frame", async () => {
+    const { client, peer } = await server.online({}, KNOWN);
+    const reported: TesseraError[] = [];
+    client.on("error", (error) => reported.push(error));
+    client.mutate(edit("t1"));
+    const { mutation_id } = await take(peer);
+    const fields = { code: "invalid_frame", message: "No.", retryable: false };
+    peer.say("error", { ...fields, call_id: ELSEWHERE });
+    peer.say("error", { ...fields, mutation_id: ELSEWHERE });
+    await vi.waitFor(() => expect(reported).toHaveLength(2));
+    expect(client.unsentChanges).toBe(1);
+    peer.say("error", { ...fields, mutation_id });
+    await vi.waitFor(() => expect(client.unsentChanges).toBe(0));
+  });
+
   test("that are too large are dropped and reported, and the next is sent", async () => {
     const { client, peer } = await server.online({}, KNOWN);
     const reported = new Promise<TesseraError>((resolve) => client.on("error", resolve));

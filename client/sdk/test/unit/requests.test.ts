@@ -281,6 +281,27 @@ describe("a frame that the server could not read", () => {
     expect(await answer.done).toMatchObject({ status: "completed" });
   });
 
+  test.each([{ call_id: true }, { data_id: true }, { call_id: true, request_id: true, frame_type: "tool_result" }])(
+    "leaves requests alone if the error names another frame: %o",
+    async (named) => {
+      const { client, peer } = await server.online();
+      const answer = client.home("Hi");
+      const request_id = idOf(await peer.hear("home_request"));
+      const other = new Promise((resolve) => client.on("error", resolve));
+      const ids = Object.fromEntries(
+        Object.entries(named).map(([name, value]) => {
+          const id = name === "request_id" ? request_id : DEVICE_ID;
+          return [name, value === true ? id : value];
+        }),
+      );
+      peer.say("error", { code: "invalid_frame", message: "No.", retryable: false, ...ids });
+      expect(await other).toMatchObject({ code: "invalid_frame" });
+      peer.say("stream_start", { request_id, agent: "task_agent" });
+      peer.say("stream_end", end(request_id));
+      expect(await answer.done).toMatchObject({ status: "completed" });
+    },
+  );
+
   test("fails the wish to forget whose memory the error names", async () => {
     const { client, peer } = await server.online();
     const answer = client.home("Hi");
