@@ -95,6 +95,8 @@ _NOT_ELSEWHERE: Final = re.compile(
     r"先週|先月|昨日|以前|グラフ|リスト|一覧|要約|下書き|タイムライン|チャート|表を|詩|メール|"
     r"\b(?:لم|لا|لن|ليس|تعذر|يتعذر|أمس|إذا|قائمة|جدول|مخطط|ملخص|رسم)\b"
 )
+# The letters of these languages: one of them is in everything that the patterns above match.
+_LETTER_ELSEWHERE: Final = re.compile(r"[\u0600-\u06ff\u3040-\u30ff\u4e00-\u9fff]")
 # Every claim has one of these words. Most sentences have none, and one search is faster than all of the others.
 _CLAIM: Final = re.compile(rf"\b(?:{_DONE}|{_DID}|gone|done|fertig|fait|hecho|listo)\b")
 _ALL: Final = re.compile(
@@ -174,6 +176,8 @@ def _claims(sentence: str, titles: Collection[str], *, asked: bool, read: bool) 
 
 def _claims_elsewhere(sentence: str, titles: Collection[str], *, asked: bool, read: bool) -> bool:
     """Whether a sentence in Japanese or Arabic claims a change, questions included."""
+    if _LETTER_ELSEWHERE.search(sentence) is None:
+        return False
     claims = _ACTIVE_ELSEWHERE.search(sentence) or (not read and _PASSIVE_ELSEWHERE.search(sentence))
     if not claims or _NOT_ELSEWHERE.search(sentence):
         return False

@@ -60,6 +60,14 @@ class StorageQuota:
     def __repr__(self) -> str:
         return f"<StorageQuota: {len(self._uses)} users counted, {len(self._due)} to count>"
 
+    def check_counted(self, user_id: UUID) -> bool:
+        """Raise `QuotaReached` if the user may store nothing more by a recent count. False: there is none."""
+        if self._is_due(user_id):
+            return False
+        if reason := self._reason(user_id):
+            raise QuotaReached(reason)
+        return True
+
     async def check(self, user_id: UUID) -> None:
         """Raise `QuotaReached` if the user may store nothing more. Also raises the database's errors."""
         await trio.lowlevel.checkpoint_if_cancelled()

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
@@ -140,23 +140,19 @@ class Vault:
                 return key, found
             key = current
 
-    @asynccontextmanager
-    async def adding(self, user_id: UUID) -> AsyncIterator[tuple[Connection, UserKey]]:
+    def adding(self, user_id: UUID) -> AbstractAsyncContextManager[tuple[Connection, UserKey]]:
         """A transaction that inserts new rows, with a key that can't be replaced until it ends.
 
         The connection is one of `sql.tenant.scoped`. Raises like `key`.
         """
-        async with self._locked(user_id, "user_key_shared") as locked:
-            yield locked
+        return self._locked(user_id, "user_key_shared")
 
-    @asynccontextmanager
-    async def writing(self, user_id: UUID) -> AsyncIterator[tuple[Connection, UserKey]]:
+    def writing(self, user_id: UUID) -> AbstractAsyncContextManager[tuple[Connection, UserKey]]:
         """A transaction that changes rows, while no other transaction adds to or changes this user's memory.
 
         The connection is one of `sql.tenant.scoped`. Raises like `key`.
         """
-        async with self._locked(user_id, "user_key_exclusive") as locked:
-            yield locked
+        return self._locked(user_id, "user_key_exclusive")
 
     @asynccontextmanager
     async def writing_with(

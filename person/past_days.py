@@ -146,7 +146,8 @@ _LONGEST: Final = 2_000
 def past_days(text: str, today: date, calendar: Calendar) -> PastDays | None:
     """The past days that `text` names first, seen from `today`; None if it names none."""
     plain = unicodedata.normalize("NFKC", text[:_LONGEST]).casefold()
-    plain = unicodedata.normalize("NFKC", "".join(_unaccented(character) for character in plain)).translate(_ARABIC)
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKC", "".join(map(_unaccented, plain))).translate(_ARABIC)
     plain = " ".join(plain.replace("\u2019", "'").split())
     for patterns, read, relative in _READERS:
         for pattern in patterns:

@@ -171,8 +171,11 @@ class Pool:
         """
         timeout_s = self._limits.acquire_timeout_s if timeout_s is None else timeout_s
         if owner is None:
-            async with self._lent(timeout_s) as connection:
-                yield connection
+            pooled = await self._acquire(timeout_s)
+            try:
+                yield pooled.connection
+            finally:
+                await self._release(pooled)
             return
         if self._closed:
             raise PoolClosed("the pool is closed")
@@ -184,18 +187,13 @@ class Pool:
             self._timeouts += 1
             raise PoolTimeout(f"no turn within {timeout_s:g} s: {self._owners.describe(owner)}")
         try:
-            async with self._lent(max(ends_at - trio.current_time(), 0)) as connection:
-                yield connection
+            pooled = await self._acquire(max(ends_at - trio.current_time(), 0))
+            try:
+                yield pooled.connection
+            finally:
+                await self._release(pooled)
         finally:
             self._owners.give_back(hold)
-
-    @asynccontextmanager
-    async def _lent(self, timeout_s: float) -> AsyncIterator[Connection]:
-        pooled = await self._acquire(timeout_s)
-        try:
-            yield pooled.connection
-        finally:
-            await self._release(pooled)
 
     async def _acquire(self, timeout_s: float) -> Pooled:
         if self._closed:

@@ -13,7 +13,7 @@ stay for another client.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -81,8 +81,7 @@ async def refuse_superuser(connection: Connection) -> None:
         )
 
 
-@asynccontextmanager
-async def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AsyncIterator[Connection]:
+def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AbstractAsyncContextManager[Connection]:
     """A transaction that sees only the rows of `user_id`; committed if the block ends normally, else rolled back.
 
     `snapshot`: all statements see the database at the time of the first one, and none may change it. Otherwise each
@@ -93,8 +92,7 @@ async def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AsyncI
     at its end may be committed or not, so its writes must be idempotent.
     """
     begin = _SNAPSHOT if snapshot else _BEGIN
-    async with _transaction(pool, _AS_SERVER, _setting(user_id), begin, owner=user_id) as connection:
-        yield connection
+    return _transaction(pool, _AS_SERVER, _setting(user_id), begin, owner=user_id)
 
 
 @asynccontextmanager
@@ -149,8 +147,8 @@ async def database_time(connection: Connection, statements: Statements) -> datet
 
 
 def _setting(user_id: UUID) -> bytes:
-    # A UUID has only hexadecimal digits and hyphens. psycopg's `Literal` would take as long as the user's statement.
-    return b"SET LOCAL app.user_id = '%b'" % str(UUID(int=user_id.int)).encode()
+    # 32 hexadecimal digits, whatever the class of `user_id`. psycopg's `Literal` takes as long as the user's statement.
+    return b"SET LOCAL app.user_id = '%032x'" % user_id.int
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -93,10 +94,11 @@ def points(words: Sequence[str]) -> dict[str, int]:
     """Points per agent for the lower-case words of a message without accents; agents without points are left out."""
     singular = [_singular(word) for word in words]
     text = f" {' '.join(singular)} "
+    others = [word for word in words if _other_word().search(word)]
     found = {
-        agent: sum(table.get(word, 0) for word in singular)
-        + sum(_of_other_word(agent, word) for word in words)
-        + sum(weight for phrase, weight in PHRASES[agent].items() if f" {phrase} " in text)
+        agent: sum([table.get(word, 0) for word in singular])
+        + sum([_of_other_word(agent, word) for word in others])
+        + sum([weight for phrase, weight in PHRASES[agent].items() if f" {phrase} " in text])
         for agent, table in WORDS.items()
     }
     return {agent: number for agent, number in found.items() if number}
@@ -107,6 +109,14 @@ def _other_words() -> Mapping[str, tuple[Mapping[str, int], Mapping[str, int]]]:
     return {
         agent: (OTHER_WORDS[agent], {folded(part): weight for part, weight in PARTS[agent].items()}) for agent in WORDS
     }
+
+
+@cache
+def _other_word() -> re.Pattern[str]:
+    """Finds the words that have points by `OTHER_WORDS` or `PARTS` for at least one agent. Most have none."""
+    wholes = sorted({word for table in OTHER_WORDS.values() for word in table})
+    parts = sorted({part for _, table in _other_words().values() for part in table})
+    return re.compile(f"^(?:{'|'.join(map(re.escape, wholes))})$|{'|'.join(map(re.escape, parts))}")
 
 
 def _of_other_word(agent: str, word: str) -> int:

@@ -43,11 +43,8 @@ class LinearModel:
     def of_features(self, found: Sequence[int]) -> dict[str, float]:
         """The probability of each label, for a message with these features."""
         count = len(self.labels)
-        totals = [0] * count
-        for bucket in found:
-            at = bucket * count
-            for label in range(count):
-                totals[label] += self.weights[at + label]
+        rows = [self.weights[bucket * count : bucket * count + count] for bucket in found]
+        totals = [sum(column) for column in zip(*rows, strict=True)] or [0] * count
         # Divided by the root of the number of features, so a long message is not more certain just because it is long.
         norm = self.scale / max(1, len(found)) ** 0.5
         logits = [bias + total * norm for bias, total in zip(self.biases, totals, strict=True)]

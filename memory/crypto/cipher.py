@@ -31,6 +31,7 @@ DIGEST_BYTES: Final = 16
 # Part of the stored data, like the labels and the order of the associated data. A Fernet token starts with "g".
 _VERSION: Final = b"\x02"
 _HEADER: Final = struct.Struct(">cQ")
+_LENGTH: Final = struct.Struct(">I")
 _NONCE_BYTES: Final = 12
 
 
@@ -61,7 +62,7 @@ class Cipher:
         self._user_id = user_id
         self._user_key = user_key
         self._fernet = Fernet(user_key)
-        self._columns: dict[tuple[str, str], AESGCM] = {}
+        self._columns: dict[tuple[str, str], tuple[AESGCM, bytes]] = {}
 
     def __repr__(self) -> str:
         return "<Cipher>"
@@ -78,7 +79,8 @@ class Cipher:
         """Like `seal`, for bytes that are not JSON."""
         header = _HEADER.pack(_VERSION, revision)
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return header + nonce + self._column(purpose).encrypt(nonce, value, self._bound_to(purpose, header))
+        key, place = self._column(purpose)
+        return header + nonce + key.encrypt(nonce, value, _bound_to(place, purpose, header))
 
     def unseal(self, purpose: Purpose, token: bytes) -> Any:
         """The value encrypted for `purpose`. Raises `Unreadable`, which contains nothing of the value."""
@@ -94,9 +96,8 @@ class Cipher:
         """The bytes that `seal_bytes` encrypted for `purpose`. Raises `Unreadable`."""
         header, nonce = token[: _HEADER.size], token[_HEADER.size : _HEADER.size + _NONCE_BYTES]
         try:
-            return self._column(purpose).decrypt(
-                nonce, token[_HEADER.size + _NONCE_BYTES :], self._bound_to(purpose, header)
-            )
+            key, place = self._column(purpose)
+            return key.decrypt(nonce, token[_HEADER.size + _NONCE_BYTES :], _bound_to(place, purpose, header))
         except (InvalidTag, ValueError):
             raise Unreadable(f"a value of {purpose.table} can't be decrypted with this user's key") from None
 
@@ -109,17 +110,28 @@ class Cipher:
             raise Unreadable(f"a value of {purpose.table} belongs to another row or column")
         return value
 
-    def _column(self, purpose: Purpose) -> AESGCM:
-        """The key of one column. Random nonces are safe for 2³² values of it."""
-        place = (purpose.table, purpose.column)
-        if place not in self._columns:
-            label = b"tessera:value:2:" + self._user_id.bytes + "\0".join(place).encode()
-            self._columns[place] = AESGCM(derive_key(self._user_key, label))
-        return self._columns[place]
+    def _column(self, purpose: Purpose) -> tuple[AESGCM, bytes]:
+        """The key of one column, and what names the column in the associated data.
 
-    def _bound_to(self, purpose: Purpose, header: bytes) -> bytes:
-        fields = (header, self._user_id.bytes, purpose.table.encode(), purpose.column.encode(), purpose.row.encode())
-        return b"".join(struct.pack(">I", len(field)) + field for field in fields)
+        Random nonces are safe for 2³² values of a key.
+        """
+        place = (purpose.table, purpose.column)
+        column = self._columns.get(place)
+        if column is None:
+            label = b"tessera:value:2:" + self._user_id.bytes + "\0".join(place).encode()
+            fields = (self._user_id.bytes, purpose.table.encode(), purpose.column.encode())
+            column = AESGCM(derive_key(self._user_key, label)), b"".join(map(_with_length, fields))
+            self._columns[place] = column
+        return column
+
+
+def _bound_to(place: bytes, purpose: Purpose, header: bytes) -> bytes:
+    """The associated data of a value."""
+    return _with_length(header) + place + _with_length(purpose.row.encode())
+
+
+def _with_length(field: bytes) -> bytes:
+    return _LENGTH.pack(len(field)) + field
 
 
 def revision_of(token: bytes) -> int:

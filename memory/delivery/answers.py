@@ -32,7 +32,8 @@ size.
 
 def request_purpose(request_id: UUID) -> Purpose:
     """The purpose that binds an encrypted body to its request."""
-    return Purpose("requests", "body_encrypted", str(request_id), f"request:{request_id}")
+    row = str(request_id)
+    return Purpose("requests", "body_encrypted", row, f"request:{row}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def newest_first(found: Sequence[Found], preferences: Mapping[str, Any]) -> list
         present |= values
     present |= {key: value for key, value in preferences.items() if isinstance(value, str)}
     marked = [
-        replace(item, superseded=any(not _same(value, present[key]) for key, value in values.items()))
+        replace(item, superseded=True) if any(not _same(value, present[key]) for key, value in values.items()) else item
         for item, values in zip(found, stated, strict=True)
     ]
     return sorted(marked, key=lambda item: item.superseded)

@@ -90,6 +90,8 @@ class Recall:
         said = without_stamp(message)
         if self._store.embedder is not None and conversation_id is not None:
             vector = await self._embed(passage(said, await self._previous(user_id, conversation_id, said)))
+        elif self._store.embedder is None or self._vault.keys.cached(user_id) is not None:
+            vector = await self._embed(said)
         else:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._fetch_key, user_id)
@@ -98,7 +100,7 @@ class Recall:
 
         async def queue(connection: Connection, key: UserKey, fresh: bool) -> tuple[Pending, _Queued]:
             asked = key.terms.asked(said if past is None else past.rest, MAX_QUERY_TERMS)
-            query = replace(self._query(key, asked, vector), per_session=_PER_SESSION)
+            query = self._query(key, asked, vector, _PER_SESSION)
             if past is not None:
                 query = replace(query, said=past.range, whole_range=past.whole)
                 if past.whole:
@@ -148,9 +150,15 @@ class Recall:
         key, hits, asked = await self._index.consistent(user_id, queue)
         return self._found(key.cipher, said, hits, limit, asked)
 
-    def _query(self, key: UserKey, asked: AskedTerms, vector: Vectors | None) -> SearchQuery:
+    def _query(
+        self,
+        key: UserKey,
+        asked: AskedTerms,
+        vector: Vectors | None,
+        per_session: int | None = None,
+    ) -> SearchQuery:
         embedder = self._store.embedder
-        query = SearchQuery(asked.terms, words=asked.words)
+        query = SearchQuery(asked.terms, words=asked.words, per_session=per_session)
         if vector is None or embedder is None:
             return query
         query = replace(
@@ -278,6 +286,8 @@ class Recall:
     def _foreign(self, question: str, readable: Sequence[tuple[Hit, Content]]) -> list[tuple[Hit, Content]]:
         """Those below the floor that are in another language than the question."""
         embedder = self._store.embedder
+        if all(hit.multilingual_cosine is None for hit, _ in readable):
+            return []
         if not isinstance(embedder, CalibratedEmbedder) or embedder.calibration.multilingual is None:
             return []
         share = embedder.calibration.multilingual.share

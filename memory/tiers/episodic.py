@@ -59,12 +59,14 @@ class EpisodeSummary:
 
 def summary_purpose(episode_id: UUID) -> Purpose:
     """The purpose for encrypting an episode's summary."""
-    return Purpose("memory_episodic", "summary_encrypted", str(episode_id), f"episode:{episode_id}")
+    row = str(episode_id)
+    return Purpose("memory_episodic", "summary_encrypted", row, f"episode:{row}")
 
 
 def exchange_purpose(episode_id: UUID) -> Purpose:
     """The purpose for encrypting an episode's exchange."""
-    return Purpose("memory_episodic", "exchange_encrypted", str(episode_id), f"exchange:{episode_id}")
+    row = str(episode_id)
+    return Purpose("memory_episodic", "exchange_encrypted", row, f"exchange:{row}")
 
 
 def seal_summary(cipher: Cipher, episode_id: UUID, text: str, *, complete: bool) -> bytes:

@@ -204,9 +204,10 @@ class MemoryService:
     async def quota_reached(self, user_id: UUID) -> WsFailure | None:
         """See `AnswerMemory`."""
         try:
-            # Shielded like `store`, which follows: a cancellation does not reach a finished answer.
-            with trio.fail_after(_COUNT_S, shield=True):
-                await self._middleware.quota.check(user_id)
+            if not self._middleware.quota.check_counted(user_id):
+                # Shielded like `store`, which follows: a cancellation does not reach a finished answer.
+                with trio.fail_after(_COUNT_S, shield=True):
+                    await self._middleware.quota.check(user_id)
         except QuotaReached as reached:
             log.info("memory_quota_reached", user_id=str(user_id), what="exchange")
             self._metrics.stored("quota_reached")
@@ -256,9 +257,10 @@ class MemoryService:
         try:
             # A cancellation does not reach a finished answer: it would be lost.
             with trio.fail_after(self._store_s, shield=True):
-                # The changes usually come first. A large sync must not use up the time of the exchange.
-                with trio.move_on_after(self._store_s * _CHANGES_SHARE):
-                    await self._changes.written(chat.user_id)
+                if self._changes.any_waits(chat.user_id):
+                    # The changes usually come first. A large sync must not use up the time of the exchange.
+                    with trio.move_on_after(self._store_s * _CHANGES_SHARE):
+                        await self._changes.written(chat.user_id)
                 await store()
         except trio.TooSlowError:
             self._store_later(store, f"took over {self._store_s:g} s")

@@ -169,6 +169,10 @@ class EntityChanges:
                 nursery.start_soon(self._serve, user_id, queue)
             await trio.sleep_forever()
 
+    def any_waits(self, user_id: UUID) -> bool:
+        """Whether a change of this user is queued or being stored."""
+        return user_id in self._queues
+
     async def written(self, user_id: UUID) -> None:
         """Wait until all changes of this user that are queued now are stored or abandoned."""
         queue = self._queues.get(user_id)

@@ -41,6 +41,11 @@ class TrioCursor(psycopg.AsyncCursor[Row]):
     _conn: SettledConnection[Any]
     _query_cls = ConvertedQuery
 
+    def _convert_query(self, query: Query, params: Params | None = None) -> PostgresQuery:
+        converted = self._query_cls(self._tx if self._conn._pipeline is None else self._conn.dumping)
+        converted.convert(query, params)
+        return converted
+
     async def execute(
         self,
         query: Query,

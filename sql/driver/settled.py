@@ -13,11 +13,12 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Final, TypeVar, cast
 
 import psycopg
 import trio
-from psycopg import generators, pq
+from psycopg import abc, adapt, generators, pq
 from psycopg.abc import PQGen
 from psycopg.errors import CancellationTimeout, _WaitTimeout
 from psycopg.rows import AsyncRowFactory, Row, tuple_row
@@ -64,6 +65,19 @@ class SettledConnection(psycopg.AsyncConnection[Row]):
     def in_block(self) -> bool:
         """Whether the block of a transaction or of a pipeline is open."""
         return bool(self._num_transactions) or self._pipeline is not None
+
+    @property
+    def in_pipeline(self) -> bool:
+        """Whether the block of a pipeline is open."""
+        return self._pipeline is not None
+
+    @cached_property
+    def dumping(self) -> abc.Transformer:
+        """Converts the parameters of statements in pipelines. It keeps the converters of the types that it has met.
+
+        Types are registered when a connection is opened, before its first pipeline.
+        """
+        return adapt.Transformer(self)
 
     @property
     def can_queue(self) -> bool:

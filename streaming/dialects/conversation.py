@@ -69,6 +69,9 @@ def _with_own_ids(messages: list[Message]) -> list[Message]:
     own: dict[str, str] = {}
     result: list[Message] = []
     for message in messages:
+        if not message.tool_calls and message.tool_call_id is None:
+            result.append(message)  # most messages
+            continue
         for call_id in (*(call.id for call in message.tool_calls), message.tool_call_id):
             if call_id is not None and call_id not in own:
                 own[call_id] = f"call{len(own) + 1:05d}"

@@ -174,7 +174,8 @@ class OpenAIChatDecoder(TaggedTextDecoder):
             (choice,) = chunks[0].choices
             if choice.index == self._choice:
                 return choice.delta.content
-        return "".join([c.choices[0].delta.content for c in chunks if c.choices[0].index == self._choice])
+        chosen = self._choice
+        return "".join([first.delta.content for chunk in chunks if (first := chunk.choices[0]).index == chosen])
 
     def _read(self, payload: dict[str, Any]) -> None:
         if isinstance(served := payload.get("model"), str):

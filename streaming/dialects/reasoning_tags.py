@@ -36,6 +36,7 @@ CLOSED_BY: Final = {tag: _WORDS if tag in _WORDS else (tag,) for tag in ALL_CLOS
 CLOSER: Final = {
     tag: re.compile("|".join(map(re.escape, closers)), re.IGNORECASE | re.ASCII) for tag, closers in CLOSED_BY.items()
 }
+_FIRST: Final = frozenset(tag[0] for tag in (*OPENERS, *ALL_CLOSERS, *HEADS, MESSAGE, *ENDS))
 _TEXT_OPENS: Final = re.compile(r'"(?:content|text|answer|response|message)"\s*:\s*"\Z')
 
 
@@ -47,6 +48,8 @@ def next_sign(text: str, begin: int) -> int:
 
 def opening(text: str, tags: tuple[str, ...]) -> str | None:
     """The one of `tags` that begins `text`, "" if none does, None if more text decides it."""
+    if text and text[0] not in _FIRST:
+        return ""
     lower = text[:LONGEST_TAG].lower()
     for tag in tags:
         if lower.startswith(tag.lower()) if tag[0] == "<" else text.startswith(tag):

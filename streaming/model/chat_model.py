@@ -121,6 +121,7 @@ class ChatModel:
         self._client = client
         self._config = config
         self._refusals = Refusals()
+        self._head: httpx.Request | None = None
         self._unknown_reasons: set[str] = set()
         origin = f"{config.dialect.name} {config.name} {config.url}"
         self._habits = ModelHabits(
@@ -214,23 +215,31 @@ class ChatModel:
         messages = own_state(request.messages, self._habits.origin)
         return self._config.dialect.body(replace(request, messages=messages), self._config.name)
 
+    def _outgoing(self, body: bytes) -> httpx.Request:
+        """The HTTP request. Only its body and the length of it differ between calls, unless the server set cookies."""
+        if self._head is None or self._client.cookies:
+            config = self._config
+            key = config.key.get_secret_value() if config.key is not None else None
+            # A compressor would hold back tokens until its buffer is full.
+            headers = {**config.dialect.headers(key), "Accept-Encoding": "identity"}
+            if not config.keepalive:
+                headers["Connection"] = "close"
+            self._head = self._client.build_request(
+                "POST",
+                config.url.rstrip("/") + config.dialect.path(config.name),
+                content=b"{}",  # for a header with the length
+                headers=headers,
+                timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
+            )
+        head, length = self._head, b"%d" % len(body)
+        fields = [(name, length if name.lower() == b"content-length" else value) for name, value in head.headers.raw]
+        return httpx.Request(
+            head.method, head.url, headers=fields, stream=RequestBody(body), extensions=dict(head.extensions)
+        )
+
     async def _send(self, request: ChatRequest, deadline: float) -> httpx.Response:
         config = self._config
-        dialect = config.dialect
-        key = config.key.get_secret_value() if config.key is not None else None
-        # A compressor would hold back tokens until its buffer is full.
-        headers = {**dialect.headers(key), "Accept-Encoding": "identity"}
-        if not config.keepalive:
-            headers["Connection"] = "close"
-        body = self._body(request)
-        outgoing = self._client.build_request(
-            "POST",
-            config.url.rstrip("/") + dialect.path(config.name),
-            content=body,
-            headers=headers,
-            timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
-        )
-        outgoing.stream = RequestBody(body)
+        outgoing = self._outgoing(self._body(request))
         response: httpx.Response | None = None
         failure: ModelError | None = None
         with trio.move_on_at(deadline):
