@@ -68,10 +68,8 @@ FUNCTION_WORDS: Final = _function_words()
 
 def language_of(words: Iterable[str]) -> str | None:
     """The language with the most function words among `words` (normalised): en, de, fr or es; None: it is not clear."""
-    counts = dict.fromkeys(FUNCTION_WORDS, 0)
-    for word in words:
-        for language, known in FUNCTION_WORDS.items():
-            counts[language] += word in known
+    read = list(words)
+    counts = {language: sum(map(known.__contains__, read)) for language, known in FUNCTION_WORDS.items()}
     first, second = sorted(counts, key=lambda language: -counts[language])[:2]
     return first if counts[first] > counts[second] else None
 

@@ -343,7 +343,7 @@ class SessionHost:
             # fetched. Side by side, because each waits for its own transaction.
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(request.store)
-                nursery.start_soon(self._keep, request, end)
+                await self._keep(request, end)
             for change in request.late_changes:
                 self._go_on(self._kept.amend, chat.user_id, chat.request_id, change)
             request.push(end.model_copy(update={"mutations": [*end.mutations, *request.late_changes]}))

@@ -7,9 +7,10 @@ from typing import Any, Final, Self, cast
 
 import psycopg
 import trio
+from psycopg import pq
 from psycopg._queries import PostgresQuery, _query2pg_nocache
 from psycopg.abc import Params, Query, QueryNoTemplate
-from psycopg.rows import Row
+from psycopg.rows import AsyncRowFactory, Row
 
 from sql.driver.settled import SettledConnection
 
@@ -26,6 +27,8 @@ class ConvertedQuery(PostgresQuery):
     as sending ten statements.
     """
 
+    __slots__ = ()
+
     def convert(self, query: Query, vars: Params | None) -> None:  # noqa: A002 - psycopg's name
         """See `PostgresQuery.convert`. Statements of this project are bytes."""
         if vars is None or not isinstance(query, bytes):
@@ -36,10 +39,25 @@ class ConvertedQuery(PostgresQuery):
 
 
 class TrioCursor(psycopg.AsyncCursor[Row]):
-    """psycopg's cursor. In a pipeline, `execute` only queues the statement."""
+    """psycopg's cursor. In a pipeline, `execute` only queues the statement.
 
+    It uses the adapters of its connection. psycopg copies them for each cursor, which takes longer than the rest.
+    """
+
+    __slots__ = ()
     _conn: SettledConnection[Any]
     _query_cls = ConvertedQuery
+
+    def __init__(self, connection: SettledConnection[Any], *, row_factory: AsyncRowFactory[Row] | None = None) -> None:
+        self._conn = connection
+        self._pgconn = connection.pgconn
+        self._adapters = connection.adapters
+        self._row_factory = row_factory or connection.row_factory
+        self.format = pq.Format.TEXT
+        self.arraysize = 1
+        self._closed = False
+        self._last_query = None
+        self._reset()
 
     def _convert_query(self, query: Query, params: Params | None = None) -> PostgresQuery:
         converted = self._query_cls(self._tx if self._conn._pipeline is None else self._conn.dumping)

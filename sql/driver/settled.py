@@ -66,11 +66,6 @@ class SettledConnection(psycopg.AsyncConnection[Row]):
         """Whether the block of a transaction or of a pipeline is open."""
         return bool(self._num_transactions) or self._pipeline is not None
 
-    @property
-    def in_pipeline(self) -> bool:
-        """Whether the block of a pipeline is open."""
-        return self._pipeline is not None
-
     @cached_property
     def dumping(self) -> abc.Transformer:
         """Converts the parameters of statements in pipelines. It keeps the converters of the types that it has met.

@@ -44,8 +44,12 @@ async def test_what_was_stored_since_the_count_counts(pool: Pool) -> None:
     memories = Memories(pool)
     ann = await memories.person()
     quota = StorageQuota(memories.vault, 2, 1 << 30)
+    assert not quota.check_counted(ann), "it is not counted"
     await quota.check(ann)
+    assert quota.check_counted(ann)
     quota.added(ann, 2, 0)
+    with pytest.raises(QuotaReached):
+        quota.check_counted(ann)
     with pytest.raises(QuotaReached):
         await quota.check(ann)
     assert isinstance(quota.refusal(ann), QuotaReached)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 import trio
 from cryptography.fernet import Fernet
@@ -157,10 +158,17 @@ async def test_a_cut_answer_is_marked_in_the_history(database: str) -> None:
 
 
 async def test_the_model_is_told_when_the_conversation_cannot_be_read(database: str) -> None:
-    async with open_tessera(database, memory_recall_timeout_s=0.000001) as tessera:
-        tessera.script(lambda _: text_block("What do you mean?"))
+    async with open_tessera(database, memory_recall_timeout_s=0.01) as tessera:
         account = await tessera.account()
-        await chat(tessera, account.access_token, message="Move the second one", conversation_id="c")
+        with psycopg.connect(database) as owner:
+
+            def answer(_: ReceivedRequest) -> list[Step]:
+                owner.rollback()  # so that the exchange can be stored
+                return text_block("What do you mean?")
+
+            tessera.script(answer)
+            owner.execute("LOCK TABLE memory_episodic")
+            await chat(tessera, account.access_token, message="Move the second one", conversation_id="c")
         assert "cannot be read now" in data_of(tessera.answers()[0])
         async with httpx.AsyncClient(base_url=tessera.rest_url) as client:
             metrics = (await client.get("/metrics")).text

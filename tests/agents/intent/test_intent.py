@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import time
 from typing import get_args
 
@@ -7,7 +8,7 @@ import pytest
 
 from agents.intent import likeliest, score
 from agents.intent.features import BUCKETS, features
-from agents.intent.lexicon import PHRASES, WORDS, points
+from agents.intent.lexicon import OTHER_WORDS, PARTS, PHRASES, WORDS, folded, points
 from agents.intent.scorer import shipped_model
 from agents.registry import AGENTS, BY_ENTITY
 from agents.turn import Need
@@ -84,3 +85,23 @@ def test_the_lexicon_has_the_agents_with_an_entity_and_singular_words() -> None:
     assert set(WORDS) == set(PHRASES) == {spec.name for spec in BY_ENTITY.values()}
     assert all(agent in points([word]) for agent, table in WORDS.items() for word in table)
     assert all(agent in points(phrase.split()) for agent, table in PHRASES.items() for phrase in table)
+
+
+def test_every_word_and_part_of_another_language_has_its_points() -> None:
+    for agent, words in OTHER_WORDS.items():
+        for word, weight in words.items():
+            assert points([word]).get(agent, 0) >= weight, word
+    for agent, parts in PARTS.items():
+        for part, weight in parts.items():
+            assert points([f"x{folded(part)}x"]).get(agent, 0) >= weight, part
+
+
+@pytest.mark.parametrize("message", ["", "What is due today?", "Verschiebe den Zeitplan", "明日のタスクは？"])
+def test_the_logits_are_the_sums_of_the_weights(message: str) -> None:
+    model, found = shipped_model().agents, features(message)
+    count = len(model.labels)
+    totals = [sum(model.weights[bucket * count + label] for bucket in found) for label in range(count)]
+    norm = model.scale / max(1, len(found)) ** 0.5
+    raised = [math.exp(bias + total * norm) for bias, total in zip(model.biases, totals, strict=True)]
+    expected = {label: value / sum(raised) for label, value in zip(model.labels, raised, strict=True)}
+    assert model.of_features(found) == pytest.approx(expected)

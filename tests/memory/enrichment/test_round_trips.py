@@ -166,5 +166,6 @@ async def test_enriching_long_answers_does_not_hold_the_event_loop(pool: Pool, i
             assert await memories.middleware.enrichment._enrich_user(ann, nursery) == 3
             nursery.cancel_scope.cancel()
     assert sum(record["tier"] == "associative" for record in await memories.records(ann)) == 3
+    assert in_one_step.most > 20_000, "this many would block the loop"
     # The longest step queues one statement with two lists of 400 entries.
-    assert steps.most < 7_000 < in_one_step.most / 3.5, (steps.most, in_one_step.most)
+    assert steps.most < 7_000, steps.most

@@ -21,6 +21,7 @@ from psycopg._connection_base import BaseConnection
 from psycopg._server_cursor_async import AsyncServerCursor
 
 from sql.driver.connection import TrioConnection
+from sql.driver.cursor import TrioCursor
 from sql.driver.settled import SettledConnection
 from sql.driver.transactions import TrioPipeline, TrioServerCursor, TrioTransaction
 from tests.architecture.layout import ROOT, python_files
@@ -90,6 +91,18 @@ async def test_the_private_attributes_exist(database: str) -> None:
 def test_a_converted_statement_has_the_private_attributes() -> None:
     assert AsyncCursor._query_cls is _queries.PostgresQuery
     assert {"_want_formats", "_order", "_parts", "_tx"} <= set(_queries.PostgresQuery.__slots__)
+
+
+async def test_a_cursor_has_the_attributes_that_psycopg_gives_it(database: str) -> None:
+    async with await TrioConnection.connect(database) as connection:
+        ours, theirs = connection.cursor(), AsyncCursor(connection)
+        assert isinstance(ours, TrioCursor)
+        names = {name for kind in AsyncCursor.__mro__ for name in getattr(kind, "__slots__", ())}
+        names.discard("__weakref__")
+        assert {name for name in names if hasattr(ours, name)} == {name for name in names if hasattr(theirs, name)}
+        differ = {name for name in names if hasattr(theirs, name) and getattr(ours, name) != getattr(theirs, name)}
+        assert differ <= {"_adapters"}
+        assert ours.adapters is connection.adapters
 
 
 def test_every_place_that_waits_in_asyncio_is_overridden() -> None:

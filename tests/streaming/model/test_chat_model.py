@@ -42,6 +42,27 @@ from tests.streaming.model_requests import KEY, REQUEST, ModelFactory, collect, 
 SSE = "text/event-stream"
 
 
+async def test_calls_differ_only_in_their_body_and_its_length(server: ModelServer, model: ModelFactory) -> None:
+    server.reply(text_stream("One"), text_stream("Two"))
+    called = model()
+    for question in ("short", "much longer than the one before, and with an é"):
+        await complete(called, ChatRequest((Message("user", question),)))
+    first, second = ({**request.headers} for request in server.requests)
+    assert int(second.pop("content-length")) > int(first.pop("content-length")) > 0
+    assert list(first.items()) == list(second.items())
+    assert [request.body["messages"][0]["content"] for request in server.requests][1].endswith("é")
+
+
+async def test_a_cookie_of_the_server_is_sent_with_the_next_call(server: ModelServer, model: ModelFactory) -> None:
+    """Some providers route the calls of a client by a cookie."""
+    with_cookie = Head(headers={"Set-Cookie": "route=7; Path=/"})
+    server.reply([with_cookie, *text_stream("One")], text_stream("Two"), text_stream("Three"))
+    called = model()
+    for _ in range(3):
+        await complete(called, REQUEST)
+    assert [request.headers.get("cookie") for request in server.requests] == [None, "route=7", "route=7"]
+
+
 async def test_a_whole_answer(server: ModelServer, model: ModelFactory) -> None:
     server.reply([chunk({"reasoning_content": "A greeting."}), *text_stream("Good morning, Zoë", usage=(12, 5))])
     assert model().name == "test"
