@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from functools import partial
+from typing import Literal, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -31,13 +32,13 @@ def configure_logging(level: str, log_format: Literal["auto", "console", "json"]
     else:
         tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         render = [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
+    handler = logging.StreamHandler(sys.stderr)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, *render],
+        logger_factory=partial(_LineLogger, handler),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -50,3 +51,28 @@ def configure_logging(level: str, log_format: Literal["auto", "console", "json"]
     # At INFO and DEBUG these libraries log every request, which the server logs itself; httpx also logs whole URLs.
     for noisy in ("httpx", "httpcore", "hypercorn.access", "trio-websocket", "wsproto"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _LineLogger:
+    """Writes the rendered lines of one module, between those that `logging` writes with the same handler.
+
+    A record of `logging` for each line would cost as much as rendering it.
+    """
+
+    def __init__(self, handler: logging.StreamHandler[TextIO], name: str = "") -> None:
+        self.name = name
+        self._handler = handler
+
+    def msg(self, line: str) -> None:
+        """Write one line. A full disk or a closed pipe stops neither the task that logs nor the server."""
+        handler = self._handler
+        handler.acquire()
+        try:
+            handler.stream.write(line + "\n")
+            handler.stream.flush()
+        except (OSError, ValueError):
+            pass
+        finally:
+            handler.release()
+
+    debug = info = warning = error = critical = exception = msg

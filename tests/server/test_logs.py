@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -56,3 +59,16 @@ def test_the_level_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger("test").info("quiet")
     logging.getLogger("httpx").info("https://model/secret-path")
     assert capsys.readouterr().err == ""
+
+
+def test_a_line_that_cannot_be_written_stops_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", "json")
+    (handler,) = logging.getLogger().handlers
+    assert isinstance(handler, logging.StreamHandler)
+    with Path(os.devnull).open() as unwritable:
+        handler.stream = unwritable
+        structlog.get_logger("test").info("lost")
+    structlog.get_logger("test").info("lost too")
+    handler.stream = sys.stderr
+    structlog.get_logger("test").info("written")
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["written"]
