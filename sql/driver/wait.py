@@ -19,7 +19,7 @@ from psycopg.waiting import Ready, Wait
 T = TypeVar("T")
 
 _STEPS_AT_ONCE: Final = 16
-"""Steps on a writable socket after which other tasks run."""
+"""Steps that send, after which the task waits until the socket is ready and other tasks run."""
 
 
 class WaitTimeout(Exception):
@@ -45,14 +45,17 @@ async def _drive(gen: PQGen[T], fileno: int, *, polls: bool, resume: bool) -> T:
     try:
         wanted = gen.send(Ready.NONE) if resume else next(gen)
         while True:
-            ready = _ready_now(fileno, wanted) if polls or wanted != Wait.R else 0
-            if ready and wanted != Wait.R and steps < _STEPS_AT_ONCE:
-                # Queueing a statement takes two steps. Other tasks run when it takes the connection's lock.
+            if wanted & Wait.W and not polls and steps < _STEPS_AT_ONCE:
+                # Queueing a statement takes two steps. Other tasks run when it takes the connection's lock. Nothing
+                # asks whether the socket is writable: it nearly always is, and libpq keeps what it does not take.
                 steps += 1
+                ready: int = Ready.W
                 await trio.lowlevel.checkpoint_if_cancelled()
-            elif not ready or wanted != Wait.R:
-                steps = 0
-                ready = await _until_ready(fileno, wanted)
+            else:
+                ready = _ready_now(fileno, wanted) if polls else 0
+                if not ready or wanted != Wait.R:
+                    steps = 0
+                    ready = await _until_ready(fileno, wanted)
             wanted = gen.send(ready)
     except StopIteration as done:
         value: T = done.value
