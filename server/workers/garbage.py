@@ -24,7 +24,7 @@ _THRESHOLDS: Final = (700, 3, 1)
 # Less growth than this is not worth a collection of all objects.
 _MARGIN: Final = 100_000
 _CALM_S: Final = 1.0
-_CALM_COLLECTIONS: Final = 5
+_CALM_COLLECTIONS: Final = 2
 _LATE_S: Final = 0.02
 _MAX_WAIT_S: Final = 600.0
 

@@ -68,7 +68,7 @@ def grow() -> list[list[object]]:
 
 def collect_often() -> None:
     """As while thousands of objects are made."""
-    for _ in range(5):
+    for _ in range(2):
         gc.collect(1)
 
 
