@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,8 +22,10 @@ _FRAME_TYPES: Final = frozenset(WsFrameType)
 _ID_FIELDS: Final = ("request_id", "call_id", "data_id", "memory_id", "mutation_id")
 # The fields of `FrameSubject` in a text that is not JSON; inside a string their quotes would be escaped.
 _FIELD: Final = re.compile(r'(?<!\\)"(request_id|call_id|data_id|memory_id|mutation_id|type)"\s*:\s*"([^"\\]{1,64})"')
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 _MAX_SEARCHED: Final = 65_536
+_MAX_FIELDS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +77,29 @@ def _subject(text: str) -> FrameSubject:
 
 
 def _subject_of_fields(text: str) -> FrameSubject:
-    """What the beginning of a text that is not parsed names."""
-    fields: dict[str, Any] = {}
-    for match in _FIELD.finditer(text, 0, _MAX_SEARCHED):
-        fields.setdefault(match[1], match[2])
+    """What the beginning of a text that is not parsed names; what its end names, if the beginning has no id.
+
+    The fields of the frame itself count before those of objects inside it.
+    """
+    own: dict[str, str] = {}
+    inner: dict[str, str] = {}
+    depth = read = 0
+    for match in islice(_FIELD.finditer(text, 0, _MAX_SEARCHED), _MAX_FIELDS):
+        outside = _STRING.sub("", text[read : match.start()])
+        depth += sum(map(outside.count, "{[")) - sum(map(outside.count, "}]"))
+        read = match.end()
+        if _is_value(match):
+            (own if depth == 1 else inner).setdefault(match[1], match[2])
+    fields = inner | own
+    if len(text) > _MAX_SEARCHED and not any(name in fields for name in _ID_FIELDS):
+        for match in _FIELD.finditer(text, len(text) - _MAX_SEARCHED):
+            if _is_value(match):
+                fields[match[1]] = match[2]
     return _named(fields)
+
+
+def _is_value(match: re.Match[str]) -> bool:
+    return (_frame_type if match[1] == "type" else _uuid)(match[2]) is not None
 
 
 def _named(fields: Mapping[str, Any]) -> FrameSubject:

@@ -23,6 +23,7 @@ from streaming.wire.inbound import FrameError, FrameSubject, decode_client_frame
 from tests.streaming.sample_frames import CLIENT_FRAMES, ID, SERVER_FRAMES
 
 SECRET = "s3cret-v@lue"
+OTHER = "00000000-0000-4000-8000-00000000000f"
 
 
 @pytest.mark.parametrize("sample", CLIENT_FRAMES, ids=lambda sample: sample["type"])
@@ -146,6 +147,20 @@ def test_a_refusal_names_what_the_frame_was_about(frame_type: str, field: str) -
     text = json.dumps({"type": frame_type, field: ID, "data": "x"})
     assert subject_of(text[:-1]) == expected
     assert subject_of(text.replace('"x"', "NaN?")) == expected
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        f'{{"data":{{"type":"ping","call_id":"{OTHER}","items":[{{"call_id":"{OTHER}"}}]}},',
+        '{"data":{"type":"meeting","call_id":"no"},',
+        f'{{"data":[{{"a":"}}","call_id":"{OTHER}"}}],"note":"a {chr(92)}"{{[",',
+        '{"data":"' + "x" * 70_000 + '",',
+    ],
+)
+def test_the_fields_of_an_unreadable_frame_are_not_those_of_its_data(begin: str) -> None:
+    text = begin + f'"type":"tool_result","call_id":"{ID}",'
+    assert subject_of(text) == FrameSubject(WsFrameType.TOOL_RESULT, call_id=UUID(ID))
 
 
 def test_an_id_that_is_text_of_the_person_is_not_the_frames() -> None:
