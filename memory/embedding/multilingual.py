@@ -9,6 +9,7 @@ model does, and takes one or two milliseconds for a question. Weights are those 
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -27,6 +28,8 @@ _CHUNKS: Final = 17
 _WIDTH: Final = 256
 _CONVOLUTIONS: Final = ((2, 0), (3, 1), (5, 2))
 """The number of pieces that a convolution sees, and how many of them are before the present one."""
+_ARABIC_MARKS: Final = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
+"""Vowel marks and the lengthening stroke. The model knows few words with them, and splits the others into letters."""
 
 
 class MultilingualEncoder:
@@ -51,8 +54,9 @@ class MultilingualEncoder:
         return cls(weights, read_verified(folder, MULTILINGUAL_PIECES))
 
     def encode(self, text: str) -> Vectors:
-        """The vector of a text, of shape (512,) and length 1. A long text is cut."""
-        ids = np.array([BEGIN, *self._tokenizer.encode(text[:_MAX_CHARS]).ids, END])
+        """The vector of a text, of shape (512,) and length 1. A long text is cut. Arabic is read without its marks."""
+        text = _ARABIC_MARKS.sub("", text[:_MAX_CHARS])
+        ids = np.array([BEGIN, *self._tokenizer.encode(text).ids, END])
         weights, chunk = self._weights, ids % _CHUNKS
         embedded = self._table[ids] * weights["scale"][chunk, None] + weights["lo"][chunk, None]
         projected = self._normalised(

@@ -44,6 +44,19 @@ def test_a_sentence_is_nearest_to_its_translation(encoder: MultilingualEncoder, 
     assert np.diag(cosines).min() > 0.5
 
 
+@pytest.mark.parametrize(
+    ("marked", "plain"),
+    [
+        ("يُقام حفلُ التخرّجِ", "يقام حفل التخرج"),
+        ("لديّ حساسيّةٌ من الفُول", "لدي حساسية من الفول"),
+        ("مـــرحبـا", "مرحبا"),
+        ("\u0640", ""),
+    ],
+)
+def test_arabic_is_read_without_vowel_marks(encoder: MultilingualEncoder, marked: str, plain: str) -> None:
+    assert np.array_equal(encoder.encode(marked), encoder.encode(plain))
+
+
 def test_any_text_has_a_vector(encoder: MultilingualEncoder) -> None:
     for text in ("", " ", "\x00\ud7ff👍", "word " * 50_000):
         vector = encoder.encode(text)
