@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Final
 
@@ -26,14 +24,13 @@ class ConnectionLock:
         """Whether a task holds the lock."""
         return self._lock.locked()
 
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Hold the lock, which must be free, for the length of the block. Not a checkpoint."""
+    def take(self) -> None:
+        """Take the lock, which must be free. Not a checkpoint."""
         self._lock.acquire_nowait()
-        try:
-            yield
-        finally:
-            self._lock.release()
+
+    def release(self) -> None:
+        """Give the lock back, or to the task that has waited longest."""
+        self._lock.release()
 
     async def acquire(self) -> None:
         """Take the lock. Waits only if it is held."""

@@ -102,8 +102,11 @@ class TrioPipeline(AsyncPipeline):
         try:
             if exc_val is None and not self._conn.own_lock.locked():
                 # The usual case, without the cost of the shield.
-                with self._conn.own_lock.taken():
+                self._conn.own_lock.take()
+                try:
                     await self._conn.wait(self._exit_gen())
+                finally:
+                    self._conn.own_lock.release()
                 return
             async with AsyncExitStack() as held:
                 with self._conn.finishing(CLEANUP_TIMEOUT_S):

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from streaming.chat import ChatRequest, Delta, ErrorDelta, FinishDelta, UsageDelta
 from streaming.dialects import DIALECTS, Dialect, ModelHabits, ReasoningHabit, own_state, separates_reasoning
-from streaming.http import HttptoolsTransport, environment_transports, tls_context
+from streaming.http import HttptoolsTransport, ResponseBody, environment_transports, tls_context
 from streaming.model.body import RequestBody, TimedReader
 from streaming.model.decoder import ResponseDecoder
 from streaming.model.delta_reader import DeltaReader
@@ -339,7 +339,11 @@ async def _abandon(response: httpx.Response, chunks: AsyncIterator[bytes]) -> No
 
     httpx's body is a chain of async generators, and none of them closes the next. Reading in a cancelled scope ends
     all of them, from the innermost outwards. Otherwise the garbage collector would close them later, with a warning.
+    The body of `streaming.http` is an iterator, which has nothing to end.
     """
+    if isinstance(chunks, ResponseBody):
+        await response.aclose()
+        return
     with trio.CancelScope() as scope:
         scope.cancel()
         try:
