@@ -19,13 +19,15 @@ from person.calendar import Calendar
 class PastDays:
     """From the day `since` on, until before the day `until`. `rest` is the text without a relative expression.
 
-    `others` is the beginning of the text without any expression of time, casefolded and without accents.
+    `others` is the beginning of the text without the expression, casefolded and without accents. `certain`: the
+    expression is about the past ("last week"). Otherwise it may be about a time to come ("in May").
     """
 
     since: date
     until: date
     rest: str
     others: str
+    certain: bool
 
 
 _DAY: Final = timedelta(days=1)
@@ -160,7 +162,7 @@ def past_days(text: str, today: date, calendar: Calendar) -> PastDays | None:
                 continue
             if since <= today:
                 others = f"{plain[: match.start()]} {plain[match.end() :]}".strip()
-                return PastDays(since, min(until, today + _DAY), others if relative else text.strip(), others)
+                return PastDays(since, min(until, today + _DAY), others if relative else text.strip(), others, relative)
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from memory.recall.search import TimeRange
 from memory.text import telling_words
-from person import StatedLocale, past_days, resolve_locale
+from person import PastDays, StatedLocale, past_days, resolve_locale
 
 # Verbs that say nothing about the topic: "What did we discuss last week?" asks for everything of that week.
 _VERBS: Final = (
@@ -23,24 +23,29 @@ _VERBS: Final = (
     "hablamos hablado hablaba conversamos discutimos dije dijimos dicho conte contaste hicimos paso pregunte",
     "ناقشنا تحدثنا تكلمنا قلت قلنا حدث حصل اخبرتك حكيت ذكرت",
 )
-# Other words of such a question. Beside a topic they belong to it.
+# Nouns of such a question, and verbs about them. Beside a topic they belong to it.
+_TALKS: Final = (
+    "conversation conversations chat chats message messages summary summarize summarise recap review",
+    "gesprach gesprache unterhaltung fasse fass zusammenfassung resume resumer conversacion conversaciones resumen",
+    "لخص محادثاتنا محادثتنا حديثنا",
+)
+# Other words of such a question.
 _OTHERS: Final = (
-    "conversation conversations chat chats message messages summary",
-    "summarize summarise recap review remind list show thing",
-    "things everything anything topic topics subject subjects morning afternoon evening night",
-    "woruber worum gesprach gesprache unterhaltung thema themen fasse fass zusammen zusammenfassung",
-    "abend morgen nachmittag nacht",
-    "qu l d t s n c j sujet sujets resume resumer matin soir",
-    "conversacion conversaciones tema temas resumen manana tarde noche por",
-    "ماذا ما عن عم عما في هل لك لي معك معا كنا كنت لخص محادثاتنا محادثتنا حديثنا",
+    "remind list show thing things everything anything topic topics subject subjects morning afternoon evening night",
+    "woruber worum thema themen zusammen abend morgen nachmittag nacht",
+    "qu l d t s n c j sujet sujets matin soir",
+    "tema temas manana tarde noche por",
+    "ماذا ما عن عم عما في هل لك لي معك معا كنا كنت",
 )
 _JAPANESE: Final = re.compile(
     "話(?:し合いました|し合った|しました|した|題)?|会話|相談(?:しました|した)?|言(?:いました|った)|教え(?:ました|た)|何|誰|[\u3041-\u309f]"
 )
+_JAPANESE_SAYING: Final = re.compile("話|相談|言[いっ]|教え")
 _ASKING: Final = re.compile(
     rf"\b(?:{'|'.join(' '.join(_VERBS).split())})\b|話し(?:た|ました)|言い?(?:った|ました)", re.IGNORECASE
 )
-_NO_TOPIC: Final = frozenset(" ".join((*_VERBS, *_OTHERS)).split())
+_SAYING: Final = frozenset(" ".join((*_VERBS, *_TALKS)).split())
+_NO_TOPIC: Final = _SAYING | frozenset(" ".join(_OTHERS).split())
 _WORD: Final = re.compile(r"\w+")
 # Zones are from UTC-12 to UTC+14.
 _EARLIER: Final = timedelta(hours=14)
@@ -73,9 +78,11 @@ def past_range(message: str, locales: Sequence[StatedLocale], at: datetime) -> P
     until = calendar.local(calendar.start_of(days.until))
     if locale.time_zone_source == "default":
         since, until = since - _EARLIER, until + _LATER
-    return Past(TimeRange(since, until), _ASKING.sub(" ", days.rest), not _has_topic(days.others))
+    return Past(TimeRange(since, until), _ASKING.sub(" ", days.rest), _is_whole(days))
 
 
-def _has_topic(others: str) -> bool:
-    words = _WORD.findall(_JAPANESE.sub(" ", others))
-    return any(word not in _NO_TOPIC for word in telling_words(words))
+def _is_whole(days: PastDays) -> bool:
+    """Whether the question asks for everything of `days`. "What is on in May?" may be about the next May."""
+    words = _WORD.findall(_JAPANESE.sub(" ", days.others))
+    said = not _SAYING.isdisjoint(words) or _JAPANESE_SAYING.search(days.others) is not None
+    return (days.certain or said) and all(word in _NO_TOPIC for word in telling_words(words))
