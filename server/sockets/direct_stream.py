@@ -25,7 +25,8 @@ class DirectStream(trio.abc.Stream):
         self._rest = b""
         self._unread = b""
         self._closed = False
-        self._cut = False
+        # The number of tasks that send or wait to send, of messages that were cut off, and 1 if the stream is closed.
+        self._occupied = 0
 
     def __repr__(self) -> str:
         return f"<DirectStream {'closed' if self._closed else 'open'}, {len(self._rest)} bytes unsent>"
@@ -48,7 +49,7 @@ class DirectStream(trio.abc.Stream):
         Returns the number of bytes that are kept. None means that nothing was sent, including on a broken connection;
         the next `send_all` then raises.
         """
-        if self._rest or self._cut or self._closed or self._sending.locked():
+        if self._occupied or self._rest:
             return None
         try:
             sent = self._socket.send(data)
@@ -59,9 +60,14 @@ class DirectStream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """See `trio.abc.SendStream`. First sends the rest that `try_send` kept; `data` may be empty."""
-        async with self._sending:
+        self._occupied += 1
+        try:
+            await self._sending.acquire()
+        except trio.Cancelled:
+            self._occupied -= 1
+            raise
+        try:
             rest, self._rest = self._rest, b""
-            self._cut = True
             with memoryview(rest + data if rest else data) as left:
                 at = 0
                 while at < len(left):
@@ -71,7 +77,9 @@ class DirectStream(trio.abc.Stream):
                         await trio.lowlevel.wait_writable(self._open_socket())
                     except OSError as error:
                         raise trio.BrokenResourceError(str(error)) from error
-            self._cut = False
+            self._occupied -= 1
+        finally:
+            self._sending.release()
 
     async def wait_send_all_might_not_block(self) -> None:
         """See `trio.abc.SendStream`."""
@@ -100,6 +108,7 @@ class DirectStream(trio.abc.Stream):
         """Close immediately."""
         if not self._closed:
             self._closed = True
+            self._occupied += 1
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
         await trio.lowlevel.checkpoint()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -122,9 +122,10 @@ class Connection:
         except FAULTS as error:
             raise await self.fault(error) from error
 
-    def wait(self) -> Awaitable[None]:
-        """Wait until `received` has something. Without a time limit. Raises one of `FAULTS`."""
-        return self._channel.wait()
+    @property
+    def wait(self) -> Callable[[], Awaitable[None]]:
+        """Waits until `received` has something. Without a time limit. Raises one of `FAULTS`."""
+        return self._channel.wait
 
     def received(self) -> bytes | None:
         """The part of the body that has come; None if nothing has; b"" at its end. Raises one of `FAULTS`."""

@@ -183,11 +183,16 @@ class ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
         """
         data = await self.read(at)
         until = take(data)
+        if until is None or not data:
+            return
         connection, deadline = self._connection, self._deadline
         response, wait, received = connection.response, connection.wait, connection.received
         try:
             while until is not None and data:
-                deadline.set(until)
+                if until < deadline.at:
+                    deadline.set(until)
+                else:
+                    deadline.at = until  # later than before: nobody has to wake up earlier
                 try:
                     if response.complete:
                         data = b""

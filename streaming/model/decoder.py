@@ -34,6 +34,7 @@ class ResponseDecoder:
 
     def __init__(self, payloads: PayloadDecoder, *, max_bytes: int, max_event_bytes: int) -> None:
         self._payloads = payloads
+        self._feed_text_events = payloads.feed_text_events
         # None until the first byte, and for a body that is one document.
         self._sse: SseDecoder | None = None
         self._is_document = False
@@ -73,7 +74,8 @@ class ResponseDecoder:
             return self._begin(chunk)
         # Most reads are whole events.
         if self._between_events and chunk[-2:] == _BLANK_LINE and size <= self._max_event_bytes:
-            return self._read_events(sse, chunk)
+            text = self._feed_text_events(chunk)
+            return self._read_halves(sse, chunk) if text is None else text
         return self._read(sse, chunk)
 
     def close(self) -> list[Delta]:
@@ -130,9 +132,11 @@ class ResponseDecoder:
 
     def _read_events(self, sse: SseDecoder, events: bytes) -> list[Delta]:
         """Read whole events. Events that are one piece of text each are decoded together; others end such a run."""
-        text = self._payloads.feed_text_events(events)
-        if text is not None:
-            return text
+        text = self._feed_text_events(events)
+        return self._read_halves(sse, events) if text is None else text
+
+    def _read_halves(self, sse: SseDecoder, events: bytes) -> list[Delta]:
+        """Read whole events of which not all are pieces of text."""
         # Halving finds the other events in few steps.
         boundary = events.find(_BLANK_LINE, len(events) // 2)
         if boundary + len(_BLANK_LINE) == len(events):

@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 import trio
 
 from streaming.chat import ContentDelta, Delta
+from streaming.http import TakeChunk
 from streaming.model.body import TimedReader
 from streaming.model.decoder import ResponseDecoder
 from streaming.model.direct import TakeText
@@ -18,7 +19,7 @@ class DeltaReader:
     Each piece of text that `take` gets extends the time by `limit` seconds.
     """
 
-    __slots__ = ("_deltas", "_feed", "_now", "_reader", "_room", "_take", "at", "decoder", "limit")
+    __slots__ = ("_deltas", "_feed", "_now", "_reader", "_room", "at", "decoder", "limit")
 
     def __init__(self, reader: TimedReader, decoder: ResponseDecoder, at: float, limit: float) -> None:
         self.decoder = decoder
@@ -28,7 +29,6 @@ class DeltaReader:
         self._feed = decoder.feed
         # `trio.current_time` without the search for the clock, because it is read once per token.
         self._now = trio.lowlevel.current_clock().current_time
-        self._take: TakeText | None = None
         self._room: Awaitable[None] | None = None
         self._deltas: list[Delta] = []
 
@@ -44,9 +44,8 @@ class DeltaReader:
         if take is None:
             chunk = await self._reader.read(self.at)
             return self._feed(chunk) if chunk else self.decoder.close()
-        self._take = take
         while True:
-            await self._reader.read_each(self.at, self._take_chunk)
+            await self._reader.read_each(self.at, self._taking(take))
             room, self._room = self._room, None
             if room is None:
                 return self._deltas
@@ -54,13 +53,18 @@ class DeltaReader:
             # Set afterwards: the time that `take` needs does not count against the model.
             self.extend(self.limit)
 
-    def _take_chunk(self, chunk: bytes) -> float | None:
-        """Take a chunk if it is a piece of text. Returns the time for the next one, or None to stop reading."""
-        if chunk and len(deltas := self._feed(chunk)) == 1 and isinstance(delta := deltas[0], ContentDelta):
-            if (take := self._take) is not None and (room := take(delta.text)) is not None:
+    def _taking(self, take: TakeText) -> TakeChunk:
+        """Takes a chunk if it is a piece of text. Returns the time for the next one, or None to stop reading."""
+        feed, now, limit = self._feed, self._now, self.limit
+
+        def take_chunk(chunk: bytes) -> float | None:
+            if chunk and len(deltas := feed(chunk)) == 1 and isinstance(delta := deltas[0], ContentDelta):
+                if (room := take(delta.text)) is None:
+                    self.at = at = now() + limit
+                    return at
                 self._room = room
                 return None
-            self.at = at = self._now() + self.limit
-            return at
-        self._deltas = deltas if chunk else self.decoder.close()
-        return None
+            self._deltas = deltas if chunk else self.decoder.close()
+            return None
+
+        return take_chunk
