@@ -11,6 +11,9 @@ from streaming.chat import Message
 
 # Mistral's API, and servers that use its tokenizer, refuse a message of the user directly after the result of a tool.
 _WANTS_REPLY: Final = re.compile("[sx]tral", re.IGNORECASE)  # mistral, ministral, devstral, mixtral, ...
+_VALID_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
+_NAME_CHARS: Final = 64
 _REPLY: Final = Message("assistant", "OK.")
 
 
@@ -23,6 +26,7 @@ def conversation(messages: Sequence[Message], model: str = "") -> list[Message]:
     - Mistral's models get a short reply of the assistant between the result of a tool and the user's next message.
     - Ids of calls are the server's own: nine letters and digits, which every provider accepts, numbered in the order of
       the conversation. So an id is the same in every call of a model for one request, whichever provider answers.
+    - Names of tools that a model invented have only letters, digits, `_` and `-`, at most 64, and begin with no digit.
     """
     joined: list[Message] = []
     user_spoke = False
@@ -65,6 +69,13 @@ def _join(first: Message, second: Message) -> Message:
     return replace(first, content=content, tool_calls=first.tool_calls + second.tool_calls, state=state)
 
 
+def _valid_name(name: str) -> str:
+    if _VALID_NAME.fullmatch(name):
+        return name
+    name = _NOT_IN_NAMES.sub("_", name)[:_NAME_CHARS]
+    return name if _VALID_NAME.fullmatch(name) else f"_{name}"[:_NAME_CHARS]
+
+
 def _with_own_ids(messages: list[Message]) -> list[Message]:
     own: dict[str, str] = {}
     result: list[Message] = []
@@ -75,7 +86,7 @@ def _with_own_ids(messages: list[Message]) -> list[Message]:
         for call_id in (*(call.id for call in message.tool_calls), message.tool_call_id):
             if call_id is not None and call_id not in own:
                 own[call_id] = f"call{len(own) + 1:05d}"
-        calls = tuple(replace(call, id=own[call.id]) for call in message.tool_calls)
+        calls = tuple(replace(call, id=own[call.id], name=_valid_name(call.name)) for call in message.tool_calls)
         call_id = None if message.tool_call_id is None else own[message.tool_call_id]
         result.append(replace(message, tool_calls=calls, tool_call_id=call_id))
     return result

@@ -162,6 +162,7 @@ class OpenAIChatDecoder(TaggedTextDecoder):
         self._choice: object = None
         self._calls = OpenAIToolCalls()
         self._thoughts: list[str] = []
+        self._extra: dict[str, Any] = {}
         self._details = ReasoningDetails()
 
     def _plain_text(self, events: bytes) -> str | None:
@@ -224,6 +225,8 @@ class OpenAIChatDecoder(TaggedTextDecoder):
                 self._details.add(entry)
         if not isinstance(reasoning, str):
             reasoning = _joined(details, "reasoning.text")
+        if isinstance(extra := delta.get("extra_content"), dict):
+            self._extra |= extra  # Gemini signs text too
         content = delta.get("content")
         if isinstance(content, list):
             reasoning += _thinking(content)
@@ -249,6 +252,8 @@ class OpenAIChatDecoder(TaggedTextDecoder):
         state: dict[str, Any] = {}
         if self._thoughts:
             state["reasoning_content"] = "".join(self._thoughts)
+        if self._extra:
+            state["extra_content"] = self._extra
         if self._details.entries:
             state["reasoning_details"] = self._details.entries
             if places := self._calls.places():

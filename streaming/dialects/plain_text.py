@@ -24,6 +24,7 @@ class OpenAIDelta(Struct, gc=False):
     reasoning_details: None = None
     refusal: Literal[""] | None = None
     tool_calls: None = None
+    extra_content: None = None
 
 
 class OpenAIChoice(Struct, gc=False):

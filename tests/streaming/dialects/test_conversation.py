@@ -104,19 +104,29 @@ def test_neighbouring_calls_of_the_assistant_stay_together() -> None:
     assert joined.state == ProviderState("o")
 
 
-def ids_in(body: Any) -> list[str]:
-    """Every id of a call in a request, in order."""
+def fields_in(body: Any, fields: tuple[str, ...]) -> list[str]:
+    """The values of these fields in a request, in order."""
     found: list[str] = []
     if isinstance(body, dict):
         for key, value in body.items():
-            if key in ("id", "call_id", "tool_call_id", "tool_use_id"):
+            if key in fields:
                 found.append(value)
             else:
-                found += ids_in(value)
+                found += fields_in(value, fields)
     elif isinstance(body, list):
         for value in body:
-            found += ids_in(value)
+            found += fields_in(value, fields)
     return found
+
+
+def ids_in(body: Any) -> list[str]:
+    """Every id of a call in a request."""
+    return fields_in(body, ("id", "call_id", "tool_call_id", "tool_use_id"))
+
+
+def names_in(body: Any) -> list[str]:
+    """Every name of a tool in a request without tools."""
+    return fields_in(body, ("name",))
 
 
 @pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "anthropic-messages"])
@@ -128,6 +138,28 @@ def test_ids_are_the_servers_own_and_fit_the_strictest_provider(dialect: str) ->
     assert ids[:count] == ids[count:]
     assert len(set(ids)) == count
     assert all(re.fullmatch("[A-Za-z0-9]{9}", identity) for identity in ids)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("list_tasks", "list_tasks"),
+        ("functions.list_tasks", "functions_list_tasks"),
+        ("list tasks(\n", "list_tasks__"),
+        ("2nd-tool", "_2nd-tool"),
+        ("", "_"),
+        ("x" * 100, "x" * 64),
+        ("9" * 100, "_" + "9" * 63),
+    ],
+)
+def test_names_that_a_model_invented_are_valid_at_the_strictest_provider(dialect: str, name: str, sent: str) -> None:
+    """OpenAI, Anthropic and Mistral refuse a history whose calls have other names than tools may have."""
+    call = ToolCall("c", name, "{}")
+    messages = (Message("user", "a"), Message("assistant", "", tool_calls=(call,)), Message("tool", "r", (), "c"))
+    names = names_in(json.loads(DIALECTS[dialect].body(ChatRequest(messages), "m")))
+    assert names
+    assert set(names) == {sent}
 
 
 def test_ids_are_the_same_in_every_round_of_a_request() -> None:

@@ -150,6 +150,12 @@ CASES = {
         SIGNATURE,
         name="gemini-3-flash",
     ),
+    "gemini over OpenAI's API, signed text": Case(
+        chat({"content": "So."}, opened("function-call-1"), {"content": "", "extra_content": SIGNATURE}),
+        lambda body: assistant(body).get("extra_content"),
+        SIGNATURE,
+        name="gemini-3-flash",
+    ),
     "gemini": Case(
         events(
             {"candidates": [{"content": {"parts": [{"text": "So.", "thoughtSignature": "dGV4dA=="}]}}]},
