@@ -1,4 +1,4 @@
-"""The device socket over trio-websocket and wsproto. No other module of the server names their connections."""
+"""The device socket over trio-websocket. No other module of the server names that library."""
 
 from __future__ import annotations
 
