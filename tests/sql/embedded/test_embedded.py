@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
+import select
 import signal
 import subprocess
 import sys
@@ -278,6 +279,22 @@ def test_a_server_that_runs_or_is_not_used_is_not_started(home: Path) -> None:
     server.stop()
     assert not server.revive()
     assert postmaster(home) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file descriptors of processes")
+def test_the_end_of_the_server_is_noticed_by_a_file_descriptor(home: Path) -> None:
+    server = EmbeddedPostgres(home, durable=False)
+    assert server.watch() is None
+    server.start()
+    process = server.watch()
+    assert process is not None
+    try:
+        assert select.select([process], [], [], 0)[0] == []
+        server.stop()
+        assert select.select([process], [], [], 10)[0] == [process]
+    finally:
+        os.close(process)
+    assert server.watch() is None
 
 
 def test_a_directory_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path) -> None:
