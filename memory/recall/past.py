@@ -23,7 +23,7 @@ _VERBS: Final = (
     "hablamos hablado hablaba conversamos discutimos dije dijimos dicho conte contaste hicimos paso pregunte",
     "ناقشنا تحدثنا تكلمنا قلت قلنا حدث حصل اخبرتك حكيت ذكرت",
 )
-# Nouns of such a question, and verbs about them. Beside a topic they belong to it.
+# Nouns of such a question, and verbs about them. If there is a topic too, they belong to it.
 _TALKS: Final = (
     "conversation conversations chat chats message messages summary summarize summarise recap review",
     "gesprach gesprache unterhaltung fasse fass zusammenfassung resume resumer conversacion conversaciones resumen",
