@@ -74,6 +74,13 @@ _FORGET: Final = re.compile(
     rf"|(?P<mine>{_MINE} .+?)|about (?P<topic>{_MINE} .+?))(?: from (?:your )?memory)?{_END}",
     re.IGNORECASE,
 )
+# "Delete my phone number" alone may be about an item or a note, so these verbs need the memory or what it knows.
+_REMOVE: Final = re.compile(
+    rf"{_LEAD}{_ASK}(?:delete|erase|remove|wipe) "
+    r"(?:(?:(?P<all>everything|all)|what) (?:that )?(?:you (?:know|remember)|i (?:said|told you)) about (?P<about>.+?)"
+    rf"(?: from (?:your )?memory)?|(?P<mine>{_MINE} .+?) from (?:your )?memory){_END}",
+    re.IGNORECASE,
+)
 _QUOTES: Final = re.compile(r"[\"“”„«»].*?[\"“”«»]|`[^`]*`", re.DOTALL)
 # "forget my last point" is about the conversation's text, not about memory.
 _NOT_A_SUBJECT: Final = re.compile(
@@ -113,9 +120,10 @@ def wish_of(message: str) -> Wish | None:
         rest = " ".join(sentences[:number] + sentences[number + 1 :])
         if _PREVIOUS.match(sentence):
             return Wish(not_stored=not rest, previous=True, rest=rest)
-        found = _FORGET.match(sentence)
+        found = _FORGET.match(sentence) or _REMOVE.match(sentence)
         if found is not None:
-            subject = next(filter(None, (found["about"], found["told"], found["fact"], found["mine"], found["topic"])))
+            subjects = ("about", "told", "fact", "mine", "topic")
+            subject = next(filter(None, map(found.groupdict().get, subjects)))
             if not _NOT_A_SUBJECT.match(subject):
                 return Wish(
                     not_stored=not rest, subject=subject.strip(), everything=found["all"] is not None, rest=rest
@@ -129,4 +137,4 @@ def _asks_not_to_store(sentence: str) -> bool:
 
 def _is_wish(sentence: str) -> bool:
     stripped = sentence.strip()
-    return _asks_not_to_store(stripped) or any(pattern.match(stripped) for pattern in (_PREVIOUS, _FORGET))
+    return _asks_not_to_store(stripped) or any(pattern.match(stripped) for pattern in (_PREVIOUS, _FORGET, _REMOVE))
