@@ -200,7 +200,9 @@ class AnthropicMessagesDecoder(TaggedTextDecoder):
             case "content_block_stop":
                 self._close_block(index)
             case "message_start":
-                # A second `message_start` means that the provider started over: calls that are not closed begin again.
+                # A second `message_start` means that the provider started over: text begins again, and so do calls that
+                # are not closed.
+                self._begin_text()
                 self._calls -= len(self._tools)
                 self._tools.clear()
                 self._thinking.clear()

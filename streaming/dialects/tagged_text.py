@@ -21,10 +21,14 @@ class TaggedTextDecoder(JsonPayloadDecoder):
 
     def __init__(self, habits: ModelHabits | None = None) -> None:
         super().__init__(habits)
+        self._begin_text()
+        self._text_call = 0  # the index of the latest call in the text
+
+    def _begin_text(self) -> None:
+        """The model's text begins, or the provider starts it over: then what was held back of it comes again."""
         self._reasoning_text = ReasoningText(self._habits.reasoning)
         if self._habits.separates_reasoning:
             self._reasoning_text.expect_no_tags()
-        self._text_call = 0  # the index of the latest call in the text
 
     def feed_text_events(self, events: bytes) -> list[Delta] | None:
         """The deltas of whole events that are one piece of text each. None, with nothing read, if one is another."""

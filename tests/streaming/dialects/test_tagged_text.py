@@ -117,3 +117,14 @@ def test_a_refusal_follows_text_that_was_held_back() -> None:
             deltas = decoder.feed(event(TEXT[dialect](begun))) + decoder.feed(event(refusal))
             assert texts(deltas)[1] == answer + "No."
             assert texts(decoder.feed(event(TEXT[dialect]("So it is.")))) == ("", "So it is.")
+
+
+@pytest.mark.parametrize("again", [["<think>I count.</think>", "Two."], ["Two."]])
+@pytest.mark.parametrize("begun", ["<think>I cou", "The user wants", "<thi"])
+def test_a_message_that_starts_over_inside_reasoning_is_answered(begun: str, again: list[str]) -> None:
+    decoder = decoder_of("anthropic-messages")
+    first = payloads("anthropic-messages", [begun])[:3]
+    deltas = [delta for payload in first for delta in decoder.feed(event(payload))]
+    for payload in payloads("anthropic-messages", again):
+        deltas += decoder.feed(event(payload))
+    assert texts(deltas)[1] == "Two."
