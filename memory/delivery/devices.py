@@ -139,16 +139,17 @@ class DeviceRecords:
 
     async def _insert(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> bool:
         """Returns `DeviceRecord.may_have_expired`."""
-        values = {**_values(user_id, device_id, client), "most": self._most, "keep_s": self._keep_s}
+        statements, age = self._vault.statements, {"user_id": user_id, "keep_s": self._keep_s}
         try:
             async with scoped(self._vault.pool, user_id) as connection:
-                inserted = await connection.execute(self._vault.statements["device_insert"], values)
+                values = {**_values(user_id, device_id, client), "most": self._most}
+                inserted = await connection.execute(statements["device_insert"], values)
+                found = await connection.execute(statements["user_outlasts_devices"], age)
         except UnknownReference:
             raise NoSuchUser from None
-        row = await inserted.fetchone()
-        if row is None:
+        if await inserted.fetchone() is None:
             raise TooManyDevices(f"this account has {self._most} devices, which is the limit: revoke one first")
-        return row == (True,)
+        return await found.fetchone() == (True,)
 
     def _update(self, user_id: UUID, device_id: UUID, client: ClientRecord) -> None:
         if len(self._stale) < _MAX_STALE or (user_id, device_id) in self._stale:
