@@ -144,7 +144,7 @@ class Connection:
         if isinstance(error, MalformedResponse):
             return httpx.RemoteProtocolError(str(error))
         if isinstance(error, _BROKEN):
-            # `streaming.http.exchanges` closes the connection of a cancelled task: that is no fault of the peer.
+            # `streaming.http.exchanges` closes the connection of a cancelled task. The peer has not failed then.
             await trio.lowlevel.checkpoint_if_cancelled()
         if self._expired or isinstance(error, trio.TooSlowError):
             return httpx.ReadTimeout("the server sent nothing in time")

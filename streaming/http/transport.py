@@ -192,7 +192,7 @@ class ResponseBody(httpx.AsyncByteStream, AsyncIterator[bytes]):
                 if until < deadline.at:
                     deadline.set(until)
                 else:
-                    deadline.at = until  # later than before: nobody has to wake up earlier
+                    deadline.at = until  # later than before: the watch need not wake up earlier
                 try:
                     if response.complete:
                         data = b""

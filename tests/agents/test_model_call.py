@@ -49,7 +49,7 @@ ANSWERS: dict[str, list[Delta]] = {
 
 @dataclass
 class OneByOne:
-    """A model that gives each delta in a batch of its own. As the real one, it lets text be taken directly."""
+    """A model that gives each delta in its own batch. Text can be taken directly, as from the real model."""
 
     deltas: list[Delta]
     structured_output = False
