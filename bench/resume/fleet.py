@@ -35,7 +35,7 @@ class Device:
     """One installation. `seq` is the last frame that it has processed. Times are of `time.monotonic_ns`, 0 if not yet.
 
     `began_ns` to `ended_ns` are the times of its latest connection: its start, `device_ready`, the first frame of an
-    answer, and the last `stream_end`. `heard_bytes` is what came after `device_ready`.
+    answer, and the last `stream_end`. `heard_bytes` is the content of all frames after `device_ready`.
     """
 
     token: str
@@ -197,8 +197,6 @@ class Fleet:
             self._lose(connection, "closed")
             return
         now_ns = time.monotonic_ns()
-        if connection.device.ready_ns:
-            connection.device.heard_bytes += len(data)
         data = connection.data + data
         if not connection.upgraded:
             head, found, rest = data.partition(b"\r\n\r\n")
@@ -215,6 +213,8 @@ class Fleet:
             self._send(connection, frame(json.dumps(self._hello(connection.device)).encode()))
         frames, connection.data = take_frames(data)
         for opcode, payload in frames:
+            if connection.device.ready_ns:
+                connection.device.heard_bytes += len(payload)
             if opcode == TEXT:
                 self._hear(connection, json.loads(payload), now_ns)
             elif opcode == PING:

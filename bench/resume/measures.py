@@ -62,7 +62,7 @@ class Storm:
 class Resumes:
     """Single reconnects in milliseconds, sorted: `plain_ms` without a resume, to `device_ready`; the others with one.
 
-    `bytes_per_missed`: bytes that were sent after `device_ready` for each byte of missed text.
+    `bytes_per_missed`: bytes of the frames after `device_ready` for each byte of missed text.
     """
 
     plain_ms: list[float]
