@@ -121,7 +121,9 @@ async def test_an_endless_answer_is_left(server: ModelServer, client: httpx.Asyn
 
 
 async def test_a_silent_endpoint_is_left_in_time(server: ModelServer, client: httpx.AsyncClient) -> None:
-    server.reply([Head(200, "application/json"), Never()])
+    server.reply(answer([item(0, 3.0, 4.0)]), [Head(200, "application/json"), Never()])
+    # The connection is open before the short deadline begins.
+    await HttpEmbedder(client, endpoint(server)).embed_query(TEXT)
     with pytest.raises(EmbeddingError, match=r"within 0\.05 s") as caught:
         await HttpEmbedder(client, endpoint(server, timeout_s=0.05)).embed_query(TEXT)
     assert caught.value.retryable
