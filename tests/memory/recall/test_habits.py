@@ -16,11 +16,13 @@ ON_MONDAYS = "Often asks about tasks on Monday mornings."
 OF_APOLLO = "Often mentions Apollo."
 
 
-async def _mondays(pool: Pool) -> tuple[Memories, list[datetime]]:
-    memories = Memories(pool)
+def last_mondays() -> list[datetime]:
+    """The last four Monday mornings. The newest is less than a week ago: an older pattern fades below recall."""
     now = datetime.now(UTC)
-    last = (now - timedelta(days=now.weekday())).replace(hour=9, minute=30)
-    return memories, [last - timedelta(weeks=weeks) for weeks in (4, 3, 2, 1)]
+    newest = (now - timedelta(days=now.weekday())).replace(hour=9, minute=30)
+    if newest > now:
+        newest -= timedelta(weeks=1)
+    return [newest - timedelta(weeks=weeks) for weeks in (3, 2, 1, 0)]
 
 
 @pytest.mark.parametrize(
@@ -39,9 +41,9 @@ async def _mondays(pool: Pool) -> tuple[Memories, list[datetime]]:
 async def test_a_habit_is_recalled_in_its_context(
     pool: Pool, message: str, at: datetime, zone: str | None, expected: set[str]
 ) -> None:
-    memories, mondays = await _mondays(pool)
+    memories = Memories(pool)
     ann = await memories.person()
-    for monday in mondays:
+    for monday in last_mondays():
         await memories.middleware.store_episode(
             ann, None, "What is due for Apollo?", "Two tasks.", agent="task_agent", at=monday
         )
