@@ -87,6 +87,12 @@ class Calendar:
         """The first instant after a day."""
         return self.start_of(day + _A_DAY)
 
+    def at_hour(self, day: date, hour: int) -> datetime:
+        """The local time when the clock shows `hour` on `day`. Hours from 24 on are those of the next days."""
+        days, hours = divmod(hour, 24)
+        moment = datetime.combine(day + days * _A_DAY, time(hours), self.zone)
+        return self.local((moment - _EPOCH) // _MS)
+
     def start(self, when: When) -> int:
         """The first instant of a day; an instant itself. Sorts days before the instants of the same day."""
         return when if isinstance(when, int) else self.start_of(when)

@@ -1,17 +1,18 @@
-"""Past days in words: `last week`, `gestern`, `il y a trois jours`, `en mayo`, `先月`. Pure.
+"""Past days in words: `last week`, `gestern`, `il y a trois jours`, `en mayo`, `先月`, `هذا الصباح`. Pure.
 
 For English, German, French, Spanish, Japanese and Arabic. A range of days that is not over begins in the past.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from re import Match, Pattern
+from typing import Final, NamedTuple
 
+from person import past_words as words
 from person.calendar import Calendar
 
 
@@ -19,8 +20,9 @@ from person.calendar import Calendar
 class PastDays:
     """From the day `since` on, until before the day `until`. `rest` is the text without a relative expression.
 
-    `others` is the beginning of the text without the expression, casefolded and without accents. `certain`: the
-    expression is about the past ("last week"). Otherwise it may be about a time to come ("in May").
+    `hours`: only this part of the days, from and until hours after the beginning of `since`. `others` is the beginning
+    of the text without the expression, casefolded and without accents. `certain`: the text is about the past ("last
+    week", "What did I say today?"). Otherwise it may be about a time to come ("in May").
     """
 
     since: date
@@ -28,164 +30,104 @@ class PastDays:
     rest: str
     others: str
     certain: bool
+    hours: tuple[int, int] | None = None
 
 
 _DAY: Final = timedelta(days=1)
-_ARABIC: Final = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ة": "ه"})
-_ONE_DAY: Final[Mapping[str, int]] = {
-    word.translate(_ARABIC): -offset
-    for offset, words in (
-        (2, "day before yesterday|vorgestern|avant-hier|anteayer|antes de ayer|一昨日|おととい|أول أمس"),
-        (1, "yesterday|gestern|hier|ayer|昨日|أمس"),
-    )
-    for word in words.split("|")
-}
-_MONTH_NAMES: Final = (
-    "january januar janner janvier enero يناير", "february februar fevrier febrero فبراير",
-    "march marz mars marzo مارس", "april avril abril ابريل", "may mai mayo مايو", "june juni juin junio يونيو",
-    "july juli juillet julio يوليو", "august aout agosto اغسطس", "september septembre septiembre سبتمبر",
-    "october oktober octobre octubre اكتوبر", "november novembre noviembre نوفمبر",
-    "december dezember decembre diciembre ديسمبر",
-)  # fmt: skip
-_MONTHS: Final[Mapping[str, int]] = {
-    name: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()
-}
-_WEEKDAY_NAMES: Final = (
-    "monday montag lundi lunes 月曜日", "tuesday dienstag mardi martes 火曜日",
-    "wednesday mittwoch mercredi miercoles 水曜日", "thursday donnerstag jeudi jueves 木曜日",
-    "friday freitag vendredi viernes 金曜日", "saturday samstag samedi sabado 土曜日",
-    "sunday sonntag dimanche domingo 日曜日",
-)  # fmt: skip
-_WEEKDAYS: Final[Mapping[str, int]] = {
-    name: number for number, names in enumerate(_WEEKDAY_NAMES) for name in names.split()
-}
-_UNITS: Final[Mapping[str, str]] = {
-    name: unit
-    for unit, names in (
-        ("day", "day days tag tage tagen jour jours dia dias 日"),
-        ("week", "week weeks woche wochen semaine semaines semana semanas 週間"),
-        ("month", "month months monat monate monaten mois mes meses か月 ヶ月 カ月"),
-        ("year", "year years jahr jahre jahren an ans annee annees ano anos 年"),
-    )
-    for name in names.split()
-}
-_NUMBERS: Final[Mapping[str, int]] = {
-    name: number
-    for number, names in enumerate(
-        (
-            "a an one ein eine einem einen einer un une una", "two zwei deux dos", "three drei trois tres",
-            "four vier quatre cuatro", "five funf cinq cinco", "six sechs seis", "seven sieben sept siete",
-            "eight acht huit ocho", "nine neun neuf nueve", "ten zehn dix diez",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
-
-
-def _any(names: Mapping[str, object]) -> str:
-    return "(?:" + "|".join(sorted(map(re.escape, names), key=len, reverse=True)) + ")"
-
-
-_COUNT: Final = r"(?P<count>\d{1,3}|" + _any(_NUMBERS) + ")"
-_UNIT: Final = f"(?P<unit>{_any(_UNITS)})"
-_MONTH: Final = f"(?P<month>{_any(_MONTHS)})"
-_YEAR: Final = r"(?P<year>(?:19|20)\d\d)"
-_WEEKDAY: Final = f"(?P<weekday>{_any(_WEEKDAYS)})"
-_LAST: Final = r"(?:last|letzte[nrsm]?|vergangene[nrsm]?|vorige[nrsm]?)"
-_LAST_AFTER: Final = r"(?:derniere?|passee?|pasad[oa])"
-
-
-def _patterns(*patterns: str) -> list[re.Pattern[str]]:
-    # Japanese has no spaces between words, and no word boundary.
-    return [re.compile(rf"(?<![a-z0-9\u0620-\u064a]){pattern}(?![a-z0-9\u0620-\u064a])") for pattern in patterns]
-
-
-_ONE: Final = _patterns(f"(?:the )?(?P<day>{_any(_ONE_DAY)})")
-# In German, "hier" means "here".
-_HERE: Final = re.compile(r"\b(?:ist|sind|der|die|das|ein|eine|und|ich|wir|was|wo|wer|wie|gibt|nicht|bin)\b")
-_AGO: Final = [
-    *_patterns(f"{_COUNT} {_UNIT} ago", *(f"{before} {_COUNT} {_UNIT}" for before in ("vor", "il y a", "hace"))),
-    re.compile(r"(?P<count>\d{1,3}) ?(?P<unit>日|週間|か月|ヶ月|カ月|年)前"),
-]
-_WITHIN: Final = _patterns(
-    f"(?:in |over |during )?(?:the )?(?:last|past) {_COUNT} {_UNIT}",
-    rf"(?:in )?(?:den |die )?(?:letzten|vergangenen) {_COUNT} {_UNIT}",
-    f"(?:les |ces )?{_COUNT} derni?er[e]?s {_UNIT}",
-    f"(?:en )?(?:los |las )?ultim[oa]s {_COUNT} {_UNIT}",
-)
-_UNIT_BEFORE: Final = _patterns(
-    f"{_LAST} {_UNIT}", rf"(?:la |le |l')?(?P<unit>semaine|mois|annee|an) {_LAST_AFTER}",
-    rf"(?:la |el )?(?P<unit>semana|mes|ano) {_LAST_AFTER}",
-)  # fmt: skip
-_NAMED_UNITS: Final[Mapping[str, str]] = {
-    "先週": "week", "先月": "month", "去年": "year", "昨年": "year", "الاسبوع الماضي": "week", "الشهر الماضي": "month",
-    "العام الماضي": "year", "السنه الماضيه": "year",
-}  # fmt: skip
-_NAMED: Final = re.compile(f"(?P<named>{_any(_NAMED_UNITS)})(?!の.曜日)")
-_LAST_WEEKDAY: Final = [
-    *_patterns(f"(?:on )?(?:{_LAST} ){_WEEKDAY}", f"(?:el )?{_WEEKDAY} {_LAST_AFTER}"),
-    re.compile(f"先週の{_WEEKDAY}"),
-]
-_ON_DAY: Final = [
-    *_patterns(
-        r"(?P<year>(?:19|20)\d\d)-(?P<number>1[0-2]|0?[1-9])-(?P<mday>3[01]|[12]\d|0?[1-9])",
-        rf"(?P<mday>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|\.|er)? (?:of |de )?{_MONTH}(?:,? (?:de )?{_YEAR})?",
-        rf"{_MONTH} (?P<mday>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?:,? {_YEAR})?(?!:)",
-    ),
-    re.compile(rf"(?:{_YEAR}年)?(?P<number>1[0-2]|[1-9])月(?P<mday>3[01]|[12]\d|[1-9])日"),
-]
-_IN_MONTH: Final = [
-    *_patterns(
-        rf"(?:in|im|en|during|last|since|letzten|seit|depuis|desde|في)(?: el)? {_MONTH}(?:,? (?:de )?{_YEAR})?",
-        rf"{_MONTH},? (?:de )?{_YEAR}",
-    ),
-    re.compile(rf"(?:{_YEAR}年)?(?P<number>1[0-2]|[1-9])月(?:に|の|は)"),
-]
 _LONGEST: Final = 2_000
+_SATURDAY: Final = 5
+_HOURS: Final = 24
 
 
 def past_days(text: str, today: date, calendar: Calendar) -> PastDays | None:
-    """The past days that `text` names first, seen from `today`; None if it names none."""
-    plain = unicodedata.normalize("NFKC", text[:_LONGEST]).casefold()
-    if not plain.isascii():
-        plain = unicodedata.normalize("NFKC", "".join(map(_unaccented, plain))).translate(_ARABIC)
-    plain = " ".join(plain.replace("\u2019", "'").split())
-    for patterns, read, relative in _READERS:
-        for pattern in patterns:
-            match = pattern.search(plain)
-            if match is None:
-                continue
-            try:
-                since, until = read(match, today, calendar)
-            except (OverflowError, ValueError):
-                continue
-            if since <= today:
-                others = f"{plain[: match.start()]} {plain[match.end() :]}".strip()
-                return PastDays(since, min(until, today + _DAY), others if relative else text.strip(), others, relative)
+    """The past days that `text` names, seen from `today`; None if it names none.
+
+    "Today", "this week", "on Monday" and the like name past days only in a text in the past tense: "What are my tasks
+    for today?" is about tasks.
+    """
+    plain = words.plain(text[:_LONGEST])
+    place = words.times_in(plain)
+    if place is None:
+        return None
+    found = _first(_READERS, plain, place, text, today, calendar)
+    if found is None and words.PAST_TENSE.search(plain):
+        found = _first(_PRESENT_READERS, plain, place, text, today, calendar)
+    return found
+
+
+class _Reader(NamedTuple):
+    """Patterns of an expression, and the days that a match means.
+
+    `relative`: its words are not searched for. `part`: the part of the day that it names.
+    """
+
+    patterns: Sequence[Pattern[str]]
+    read: Callable[[Match[str], date, Calendar], tuple[date, date]]
+    relative: bool = True
+    part: str | None = None
+
+
+def _first(
+    readers: Sequence[_Reader], plain: str, place: tuple[int, int], text: str, today: date, calendar: Calendar
+) -> PastDays | None:
+    for reader in readers:
+        for pattern in reader.patterns:
+            for match in pattern.finditer(plain, *place):
+                with suppress(OverflowError, ValueError):
+                    since, until = reader.read(match, today, calendar)
+                    if since <= today:
+                        return _named(reader, match, since, until, text, today)
     return None
 
 
-def _unaccented(character: str) -> str:
-    """Latin letters without accents. The accents of Japanese letters are part of them."""
-    base = unicodedata.normalize("NFD", character)
-    return base[0] if "a" <= base[0] <= "z" else character
+def _named(reader: _Reader, match: Match[str], since: date, until: date, text: str, today: date) -> PastDays:
+    plain, start, end = match.string, match.start(), match.end()
+    part = reader.part or _group(match, "part")
+    if part is None and until - since == _DAY:
+        if after := words.PART_AFTER.match(plain, end):
+            part, end = after["part"], after.end()
+        elif before := words.PART_BEFORE.search(plain, 0, start):
+            part, start = before["part"], before.start()
+    hours = words.PARTS[part] if part is not None else None
+    if before := words.SINCE.search(plain, 0, start):
+        start = before.start()
+    if before or words.SINCE_WITHIN.match(match.group()) or words.SINCE_AFTER.match(plain, end):
+        until, hours = today + _DAY, None
+    if hours is not None and hours[1] > _HOURS:
+        if since == today:
+            # "Cette nuit" may be the night that ends today or the one that begins today.
+            since, hours = today - _DAY, (hours[0], 2 * _HOURS)
+        until = since + 2 * _DAY
+    others = f"{plain[:start]} {plain[end:]}".strip()
+    rest = others if reader.relative else text.strip()
+    return PastDays(since, min(until, today + _DAY), rest, others, reader in _PRESENT_READERS or reader.relative, hours)
 
 
-def _one_day(match: re.Match[str], today: date, _: Calendar) -> tuple[date, date]:
-    if match["day"] == "hier" and _HERE.search(match.string):
+def _group(match: Match[str], name: str) -> str | None:
+    """The group of this name, or of one of its further names: a pattern has each name once."""
+    found = match.groupdict()
+    return next((found[one] for one in (name, f"{name}_2", f"{name}_3") if found.get(one)), None)
+
+
+# ---- what the expressions mean: from a day on, until before a day ----------------------------------------------------
+
+
+def _one_day(match: Match[str], today: date, _: Calendar) -> tuple[date, date]:
+    if match["day"] == "hier" and words.HERE.search(match.string):
         raise ValueError("this is no day")
-    day = today + _ONE_DAY[match["day"]] * _DAY
+    day = today + words.ONE_DAY[match["day"]] * _DAY
     return day, day + _DAY
 
 
-def _number(match: re.Match[str]) -> int:
-    return int(match["count"]) if match["count"].isdecimal() else _NUMBERS[match["count"]]
+def _last_night(_: Match[str], today: date, __: Calendar) -> tuple[date, date]:
+    return today - _DAY, today
 
 
-def _ago(match: re.Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
-    count = _number(match)
-    match _UNITS[match["unit"]]:
+def _ago(match: Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
+    two = _group(match, "two")
+    unit = words.TWO_UNITS[two] if two else words.UNITS[match["unit"]]
+    count = 2 if two else _number(_group(match, "count") or "1")
+    match unit:
         case "day":
             day = today - count * _DAY
             return day, day + _DAY
@@ -193,21 +135,33 @@ def _ago(match: re.Match[str], today: date, calendar: Calendar) -> tuple[date, d
             # "Two weeks ago" is rarely meant to the day.
             day = today - 7 * count * _DAY
             return day - 3 * _DAY, day + 4 * _DAY
-        case unit:
+        case _:
             return _unit_before(unit, count, today, calendar)
 
 
-def _within(match: re.Match[str], today: date, _: Calendar) -> tuple[date, date]:
-    days = {"day": 1, "week": 7, "month": 31, "year": 366}[_UNITS[match["unit"]]]
-    return today - days * _number(match) * _DAY, today + _DAY
+def _number(count: str) -> int:
+    return int(count) if count.isdecimal() else words.NUMBERS[count]
 
 
-def _last_unit(match: re.Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
-    return _unit_before(_UNITS[match["unit"]], 1, today, calendar)
+def _few_ago(match: Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
+    unit = words.UNITS[match["unit"]]
+    if unit in {"day", "week"}:
+        days = 1 if unit == "day" else 7
+        return today - 7 * days * _DAY, today - days * _DAY
+    return _unit_before(unit, 7, today, calendar)[0], _unit_before(unit, 2, today, calendar)[1]
 
 
-def _named_unit(match: re.Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
-    return _unit_before(_NAMED_UNITS[match["named"]], 1, today, calendar)
+def _within(match: Match[str], today: date, _: Calendar) -> tuple[date, date]:
+    days = {"day": 1, "week": 7, "month": 31, "year": 366}[words.UNITS[match["unit"]]]
+    return today - days * _number(_group(match, "count") or "1") * _DAY, today + _DAY
+
+
+def _last_unit(match: Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
+    return _unit_before(words.UNITS[match["unit"]], 1, today, calendar)
+
+
+def _named_unit(match: Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
+    return _unit_before(words.NAMED_UNITS[match["named"]], 1, today, calendar)
 
 
 def _unit_before(unit: str, count: int, today: date, calendar: Calendar) -> tuple[date, date]:
@@ -229,17 +183,42 @@ def _months_before(today: date, count: int) -> date:
     return date(year, month + 1, 1)
 
 
-def _last_weekday(match: re.Match[str], today: date, _: Calendar) -> tuple[date, date]:
-    day = today - ((today.weekday() - _WEEKDAYS[match["weekday"]] - 1) % 7 + 1) * _DAY
+def _last_weekend(_: Match[str], today: date, __: Calendar) -> tuple[date, date]:
+    saturday = today - ((today.weekday() - _SATURDAY) % 7) * _DAY
+    if today - saturday < 2 * _DAY:
+        saturday -= 7 * _DAY
+    return saturday, saturday + 2 * _DAY
+
+
+def _weekend(_: Match[str], today: date, __: Calendar) -> tuple[date, date]:
+    saturday = today - ((today.weekday() - _SATURDAY) % 7) * _DAY
+    return saturday, saturday + 2 * _DAY
+
+
+def _last_weekday(match: Match[str], today: date, _: Calendar) -> tuple[date, date]:
+    day = today - ((today.weekday() - words.WEEKDAYS[match["weekday"]] - 1) % 7 + 1) * _DAY
     return day, day + _DAY
 
 
-def _month_number(match: re.Match[str]) -> int:
-    found = match.groupdict()
-    return int(found["number"]) if found.get("number") else _MONTHS[found["month"]]
+def _weekday_of_last_week(match: Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
+    first = calendar.week_of(today) - 7 * _DAY
+    day = first + (words.WEEKDAYS[match["weekday"]] - first.weekday()) % 7 * _DAY
+    return day, day + _DAY
 
 
-def _on_day(match: re.Match[str], today: date, _: Calendar) -> tuple[date, date]:
+def _weekday(match: Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
+    plain = match.string
+    if words.OTHER_BEFORE.search(plain, 0, match.start()) or words.OTHER_AFTER.match(plain, match.end()):
+        raise ValueError("this is every week, or a day to come")
+    return _last_weekday(match, today, calendar)
+
+
+def _month_number(match: Match[str]) -> int:
+    number = _group(match, "number")
+    return int(number) if number else words.MONTHS[match["month"]]
+
+
+def _on_day(match: Match[str], today: date, _: Calendar) -> tuple[date, date]:
     month, mday = _month_number(match), int(match["mday"])
     if match["year"]:
         day = date(int(match["year"]), month, mday)
@@ -249,21 +228,55 @@ def _on_day(match: re.Match[str], today: date, _: Calendar) -> tuple[date, date]
     return day, day + _DAY
 
 
-def _in_month(match: re.Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
+def _in_month(match: Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
     month = _month_number(match)
     year = int(match["year"]) if match["year"] else today.year - (month > today.month)
     first = date(year, month, 1)
     return first, calendar.next_month(first)
 
 
+def _in_year(match: Match[str], _: date, __: Calendar) -> tuple[date, date]:
+    year = int(match["year"])
+    return date(year, 1, 1), date(year + 1, 1, 1)
+
+
+def _today(_: Match[str], today: date, __: Calendar) -> tuple[date, date]:
+    return today, today + _DAY
+
+
+def _earlier(_: Match[str], today: date, __: Calendar) -> tuple[date, date]:
+    # Shortly after midnight, "earlier" may be yesterday.
+    return today - _DAY, today + _DAY
+
+
+def _this_unit(match: Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
+    named = match.groupdict().get("named")
+    unit = words.NAMED_PRESENT[named] if named else words.UNITS[_group(match, "unit") or ""]
+    first = {"week": calendar.week_of(today), "month": today.replace(day=1), "year": date(today.year, 1, 1)}[unit]
+    return first, today + _DAY
+
+
 # In this order: "three days ago" before "in May", a day before its month.
 _READERS: Final = (
-    (_ONE, _one_day, True),
-    (_AGO, _ago, True),
-    (_WITHIN, _within, True),
-    (_LAST_WEEKDAY, _last_weekday, True),
-    (_UNIT_BEFORE, _last_unit, True),
-    ([_NAMED], _named_unit, True),
-    (_ON_DAY, _on_day, False),
-    (_IN_MONTH, _in_month, False),
+    _Reader(words.ONE, _one_day),
+    _Reader(words.LAST_NIGHT, _last_night, part="night"),
+    _Reader(words.AGO, _ago),
+    _Reader(words.FEW_AGO, _few_ago),
+    _Reader(words.WITHIN, _within),
+    _Reader(words.LAST_WEEKDAY, _last_weekday),
+    _Reader(words.WEEKDAY_OF_LAST_WEEK, _weekday_of_last_week),
+    _Reader(words.LAST_WEEKEND, _last_weekend),
+    _Reader(words.UNIT_BEFORE, _last_unit),
+    _Reader(words.NAMED, _named_unit),
+    _Reader(words.ON_DAY, _on_day, relative=False),
+    _Reader(words.IN_MONTH, _in_month, relative=False),
+    _Reader(words.IN_YEAR, _in_year, relative=False),
+)
+_PRESENT_READERS: Final = (
+    _Reader(words.TODAY, _today),
+    _Reader(words.EARLIER, _earlier),
+    _Reader(words.THIS_UNIT, _this_unit),
+    _Reader(words.WEEKEND, _weekend),
+    _Reader(words.WEEKDAY, _weekday, relative=False),
+    _Reader(words.BARE_YEAR, _in_year, relative=False),
 )

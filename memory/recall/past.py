@@ -76,6 +76,9 @@ def past_range(message: str, locales: Sequence[StatedLocale], at: datetime) -> P
         return None
     since = calendar.local(calendar.start_of(days.since))
     until = calendar.local(calendar.start_of(days.until))
+    if days.hours is not None:
+        first, last = days.hours
+        since, until = calendar.at_hour(days.since, first), min(until, calendar.at_hour(days.since, last))
     if locale.time_zone_source == "default":
         since, until = since - _EARLIER, until + _LATER
     return Past(TimeRange(since, until), _ASKING.sub(" ", days.rest), _is_whole(days))

@@ -66,6 +66,21 @@ async def test_a_question_about_last_week_finds_what_was_said_then(pool: Pool) -
         ("عن ماذا تحدثنا الأسبوع الماضي؟", {"boiler"}),
         ("recap our chats in May", {"violin"}),
         ("5月に何を話しましたか", {"violin"}),
+        ("What did I tell you today?", {"ladder"}),
+        ("What did we talk about this morning?", {"ladder"}),
+        ("What did we talk about this afternoon?", set()),
+        ("What did I mention earlier?", {"ladder"}),
+        ("What did we discuss this week?", {"ladder", "fence"}),
+        ("What did I say on Monday?", {"fence"}),
+        ("What did we talk about this month?", {"ladder", "fence", "boiler"}),
+        ("What did I tell you in 2025?", {"canoe"}),
+        ("Was habe ich dir heute erzählt?", {"ladder"}),
+        ("Qu'est-ce que je t'ai dit ce matin ?", {"ladder"}),
+        ("¿De qué hablamos esta semana?", {"ladder", "fence"}),
+        ("今日は何を話しましたか", {"ladder"}),
+        ("ماذا قلت لك اليوم؟", {"ladder"}),
+        ("What is on today?", set()),
+        ("Was steht diese Woche an?", set()),
         ("What is on in May?", set()),
         ("How is the tractor since last week?", set()),
         ("Was war mit dem Traktor letzte Woche?", set()),
@@ -83,10 +98,27 @@ async def test_a_question_about_a_time_without_a_topic_finds_everything_of_it(
         (NOW - timedelta(days=7), "The boiler makes a strange noise.", None),
         (NOW - timedelta(days=39), "Clara sold her violin.", None),
         (NOW - timedelta(days=2), "Dora paints the fence.", None),
+        (NOW - timedelta(days=300), "Emil rents a canoe.", None),
+        (NOW - timedelta(hours=3), "Flora broke the ladder.", None),
     )
     locales = [StatedLocale("device", time_zone="UTC")]
     recalled = (await memories.middleware.enrich_context(ann, asked, locales, NOW)).associative
-    assert {word for word in ("boiler", "violin", "fence") for one in recalled if word in one.text} == found
+    told = ("boiler", "violin", "fence", "canoe", "ladder")
+    assert {word for word in told for one in recalled if word in one.text} == found
+
+
+async def test_a_question_about_tasks_of_today_finds_what_was_said_long_ago(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    old = "My tasks for Mondays are always the laundry tasks."
+    await _told(
+        memories,
+        ann,
+        (NOW - timedelta(days=300), old, None),
+        *((NOW - timedelta(hours=1), f"The tasks of Ben number {number}.", None) for number in range(12)),
+    )
+    found = (await memories.middleware.enrich_context(ann, "What are my laundry tasks for today?", at=NOW)).associative
+    assert found[0].text == old
 
 
 async def test_what_was_said_at_the_asked_time_comes_before_what_fits_the_question_better(pool: Pool) -> None:
@@ -112,6 +144,14 @@ def test_a_day_is_that_of_the_persons_zone() -> None:
     anywhere = past_range("yesterday", [], NOW)
     assert anywhere is not None
     assert anywhere.range.since <= tokyo.range.since < tokyo.range.until <= anywhere.range.until
+
+
+def test_a_morning_is_that_of_the_persons_zone_and_ends_with_the_clock() -> None:
+    night = datetime(2026, 10, 25, 20, tzinfo=UTC)  # clocks were put back in Berlin on this morning
+    found = past_range("What did I say this morning?", [StatedLocale("device", time_zone="Europe/Berlin")], night)
+    assert found is not None
+    assert found.range.since == datetime(2026, 10, 24, 22, tzinfo=UTC)
+    assert found.range.until == datetime(2026, 10, 25, 11, tzinfo=UTC)
 
 
 async def test_two_memories_of_a_conversation_and_what_was_said_beside_them(pool: Pool) -> None:
