@@ -62,7 +62,7 @@ async def test_an_episode_whose_message_says_more_stays_and_is_named(pool: Pool)
     await memories.tell(ann, "My sister Clara moved to Lisbon.", "Noted.")
     await memories.tell(ann, "My sister Clara moved to Lisbon. Her number is 555 1234.", "Noted.")
     first = await item(memories, ann, "episodic", "Lisbon.', 'response'")
-    other = await item(memories, ann, "episodic", "555")
+    other = await item(memories, ann, "episodic", "555 1234")
     forgotten = await memories.middleware.forget(ann, first)
     assert list(forgotten.mentioned) == [other]
     assert "555 1234" in str(await memories.records(ann))
