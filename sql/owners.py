@@ -77,7 +77,7 @@ class Owners:
     async def take(self, owner: UUID, timeout_s: float) -> Turn | None:
         """A turn of `owner`; waits at most `timeout_s` seconds for it. None if there was none, or after `close`."""
         is_urgent = _urgent.get()
-        if owner not in self._waiters and self._allowed(owner, is_urgent):
+        if not (self._waiters and owner in self._waiters) and self._allowed(owner, is_urgent):
             await trio.lowlevel.checkpoint_if_cancelled()
             # No other task has run since: the check only lets others run if it raises.
             return self._give(owner, is_urgent)
@@ -96,12 +96,15 @@ class Owners:
 
     def give_back(self, turn: Turn) -> None:
         """The connection is returned."""
-        self._held[turn.owner] -= 1
-        if not self._held[turn.owner]:
+        held = self._held[turn.owner] - 1
+        if held:
+            self._held[turn.owner] = held
+        else:
             del self._held[turn.owner]
         if not turn.urgent:
             self._ordinary_held -= 1
-        self._serve()
+        if self._waiters:
+            self._serve()
 
     def close(self) -> None:
         """Wake every task that waits, without a turn."""

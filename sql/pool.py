@@ -18,7 +18,7 @@ from uuid import UUID
 import trio
 
 from sql.driver import Connection
-from sql.owners import Owners
+from sql.owners import Owners, Turn
 from sql.pooled import Configure, Pooled
 
 logger = logging.getLogger(__name__)
@@ -76,6 +76,41 @@ class _Waiter:
     def __init__(self) -> None:
         self.woken = trio.Event()
         self.given: Pooled | None = None
+
+
+class Loan:
+    """The block of `Pool.connection`. A class, because a generator costs as much as two statements."""
+
+    __slots__ = ("_owner", "_pool", "_pooled", "_timeout_s", "_turn")
+
+    def __init__(self, pool: Pool, timeout_s: float, owner: UUID | None) -> None:
+        self._pool = pool
+        self._timeout_s = timeout_s
+        self._owner = owner
+
+    async def __aenter__(self) -> Connection:
+        pool, timeout_s, owner = self._pool, self._timeout_s, self._owner
+        self._turn: Turn | None = None
+        if owner is not None:
+            ends_at = trio.current_time() + timeout_s
+            self._turn = await pool._take_turn(owner, timeout_s)
+            timeout_s = max(ends_at - trio.current_time(), 0)
+        try:
+            self._pooled = await pool._acquire(timeout_s)
+        except BaseException:
+            self._give_turn_back()
+            raise
+        return self._pooled.connection
+
+    async def __aexit__(self, *error: object) -> None:
+        try:
+            await self._pool._release(self._pooled)
+        finally:
+            self._give_turn_back()
+
+    def _give_turn_back(self) -> None:
+        if self._turn is not None:
+            self._pool._owners.give_back(self._turn)
 
 
 @asynccontextmanager
@@ -157,10 +192,7 @@ class Pool:
         waiting = len(self._waiters) + self._owners.waiting
         return PoolStats(self._size, len(self._idle), waiting, self._opened, self._discarded, self._timeouts)
 
-    @asynccontextmanager
-    async def connection(
-        self, *, timeout_s: float | None = None, owner: UUID | None = None
-    ) -> AsyncIterator[Connection]:
+    def connection(self, *, timeout_s: float | None = None, owner: UUID | None = None) -> Loan:
         """Lend a connection for the length of the block; waits at most `timeout_s` seconds for it.
 
         `owner`: the user whose work it is. Work without an owner, such as a login, may take any connection.
@@ -169,31 +201,18 @@ class Pool:
         `LISTEN`, temporary tables) is not reset: use `SET LOCAL`, and a separate connection to listen.
         Raises `PoolTimeout` (after `acquire_timeout_s` by default) and `PoolClosed`.
         """
-        timeout_s = self._limits.acquire_timeout_s if timeout_s is None else timeout_s
-        if owner is None:
-            pooled = await self._acquire(timeout_s)
-            try:
-                yield pooled.connection
-            finally:
-                await self._release(pooled)
-            return
+        return Loan(self, self._limits.acquire_timeout_s if timeout_s is None else timeout_s, owner)
+
+    async def _take_turn(self, owner: UUID, timeout_s: float) -> Turn:
         if self._closed:
             raise PoolClosed("the pool is closed")
-        ends_at = trio.current_time() + timeout_s
-        hold = await self._owners.take(owner, timeout_s)
-        if hold is None:
+        turn = await self._owners.take(owner, timeout_s)
+        if turn is None:
             if self._closed:
                 raise PoolClosed("the pool was closed")
             self._timeouts += 1
             raise PoolTimeout(f"no turn within {timeout_s:g} s: {self._owners.describe(owner)}")
-        try:
-            pooled = await self._acquire(max(ends_at - trio.current_time(), 0))
-            try:
-                yield pooled.connection
-            finally:
-                await self._release(pooled)
-        finally:
-            self._owners.give_back(hold)
+        return turn
 
     async def _acquire(self, timeout_s: float) -> Pooled:
         if self._closed:

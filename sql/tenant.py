@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from types import TracebackType
 from typing import Final
 from uuid import UUID
 
@@ -92,7 +93,7 @@ def scoped(pool: Pool, user_id: UUID, *, snapshot: bool = False) -> AbstractAsyn
     at its end may be committed or not, so its writes must be idempotent.
     """
     begin = _SNAPSHOT if snapshot else _BEGIN
-    return _transaction(pool, _AS_SERVER, _setting(user_id), begin, owner=user_id)
+    return _Transaction(pool, user_id, begin, _AS_SERVER, _setting(user_id))
 
 
 @asynccontextmanager
@@ -102,7 +103,7 @@ async def scoped_in_turn(pool: Pool) -> AsyncIterator[Callable[[UUID], Awaitable
     From then on until the next turn it sees only the rows of that user. It is like that of `scoped`, and read-only, so
     no user waits for the locks of another.
     """
-    async with _transaction(pool, _AS_SERVER, None, _READ_ONLY) as connection:
+    async with _Transaction(pool, None, _READ_ONLY, _AS_SERVER) as connection:
         shown: UUID | None = None
 
         async def turn(user_id: UUID) -> Connection:
@@ -115,26 +116,20 @@ async def scoped_in_turn(pool: Pool) -> AsyncIterator[Callable[[UUID], Awaitable
         yield turn
 
 
-@asynccontextmanager
-async def scoped_to_email(pool: Pool, email: str) -> AsyncIterator[Connection]:
+def scoped_to_email(pool: Pool, email: str) -> AbstractAsyncContextManager[Connection]:
     """Like `scoped`, but sees only the account with this e-mail address, and may only read it: for logging in."""
     setting = SQL("SET LOCAL app.email = {}").format(Literal(email)).as_bytes()
-    async with _transaction(pool, _AS_SERVER, setting) as connection:
-        yield connection
+    return _Transaction(pool, None, _BEGIN, _AS_SERVER, setting)
 
 
-@asynccontextmanager
-async def listing(pool: Pool) -> AsyncIterator[Connection]:
+def listing(pool: Pool) -> AbstractAsyncContextManager[Connection]:
     """Like `scoped`, but may only list ids: of users, and of queued work. For the worker role."""
-    async with _transaction(pool, _AS_WORKER, None) as connection:
-        yield connection
+    return _Transaction(pool, None, _BEGIN, _AS_WORKER)
 
 
-@asynccontextmanager
-async def without_user(pool: Pool) -> AsyncIterator[Connection]:
+def without_user(pool: Pool) -> AbstractAsyncContextManager[Connection]:
     """Like `scoped`, but sees no user's rows: for tables without rows of users."""
-    async with _transaction(pool, _AS_SERVER, None) as connection:
-        yield connection
+    return _Transaction(pool, None, _BEGIN, _AS_SERVER)
 
 
 async def database_time(connection: Connection, statements: Statements) -> datetime:
@@ -151,15 +146,43 @@ def _setting(user_id: UUID) -> bytes:
     return b"SET LOCAL app.user_id = '%032x'" % user_id.int
 
 
-@asynccontextmanager
-async def _transaction(
-    pool: Pool, role: bytes, setting: bytes | None, begin: bytes = _BEGIN, *, owner: UUID | None = None
-) -> AsyncIterator[Connection]:
-    async with pool.connection(owner=owner) as connection, connection.pipeline():
-        connection.queue(begin)
-        connection.queue(role)
-        if setting is not None:
-            connection.queue(setting)
-        yield connection
-        # Not reached after an error or a cancellation: then the pool rolls the transaction back.
-        connection.queue(b"COMMIT")
+class _Transaction:
+    """A transaction on a lent connection in pipeline mode, which begins with `commands`.
+
+    A class, because a generator costs about as much as a statement. After an error or a cancellation of the block there
+    is no `COMMIT`: the pool rolls the transaction back.
+    """
+
+    __slots__ = ("_commands", "_connection", "_loan", "_pipeline")
+
+    def __init__(self, pool: Pool, owner: UUID | None, *commands: bytes) -> None:
+        self._loan = pool.connection(owner=owner)
+        self._commands = commands
+
+    async def __aenter__(self) -> Connection:
+        connection = self._connection = await self._loan.__aenter__()
+        try:
+            self._pipeline = connection.pipeline()
+            await self._pipeline.__aenter__()
+            try:
+                for command in self._commands:
+                    connection.queue(command)
+            except BaseException as error:
+                await self._pipeline.__aexit__(type(error), error, error.__traceback__)
+                raise
+        except BaseException:
+            await self._loan.__aexit__()
+            raise
+        return connection
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        try:
+            try:
+                if exc_val is None:
+                    self._connection.queue(b"COMMIT")
+            finally:
+                await self._pipeline.__aexit__(exc_type, exc_val, exc_tb)
+        finally:
+            await self._loan.__aexit__()

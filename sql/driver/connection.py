@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import psycopg
 import trio
 from psycopg import pq
 from psycopg._conninfo_attempts import conninfo_attempts
 from psycopg._pipeline_async import AsyncPipeline
-from psycopg.abc import AdaptContext, ConnParam
+from psycopg.abc import AdaptContext, ConnParam, Params, Query, QueryNoTemplate
 from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import make_conninfo, timeout_from_conninfo
 from psycopg.errors import ConnectionTimeout
@@ -25,7 +25,7 @@ from psycopg.transaction import AsyncTransaction
 
 from sql.driver.cursor import TrioCursor
 from sql.driver.settled import SettledConnection
-from sql.driver.transactions import TrioPipeline, TrioServerCursor, TrioTransaction
+from sql.driver.transactions import OpenPipeline, TrioPipeline, TrioServerCursor, TrioTransaction
 from sql.driver.wait import drive_connecting
 
 
@@ -116,17 +116,22 @@ class TrioConnection(SettledConnection[Row]):
             async with transaction:
                 yield transaction
 
-    @asynccontextmanager
-    async def pipeline(self) -> AsyncIterator[AsyncPipeline]:
-        """Send the queries of the block without waiting for each result. Pipelines may be nested."""
+    async def execute(
+        self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
+    ) -> psycopg.AsyncCursor[Row]:
+        """Execute a statement and return its cursor. See `TrioCursor.execute`."""
+        if prepare is not None or binary or not self.can_queue or self.cursor_factory is not TrioCursor:
+            return await super().execute(cast("QueryNoTemplate", query), params, prepare=prepare, binary=binary)
+        await trio.lowlevel.checkpoint_if_cancelled()
         self._check_connection_ok()
-        pipeline = self._pipeline = self._pipeline or TrioPipeline(self)
-        try:
-            async with pipeline:
-                yield pipeline
-        finally:
-            if pipeline.level == 0:
-                self._pipeline = None
+        cursor: TrioCursor[Row] = TrioCursor(self)
+        if not (type(query) is bytes and type(params) is dict and cursor.queue_prepared(query, params)):
+            cursor.queue(query, params)
+        return cursor
+
+    def pipeline(self) -> OpenPipeline:  # type: ignore[override]  # psycopg's is a generator
+        """Send the queries of the block without waiting for each result. Pipelines may be nested."""
+        return OpenPipeline(self)
 
     @asynccontextmanager
     async def _pipeline_nolock(self) -> AsyncIterator[AsyncPipeline]:

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, TypeVar, cast
 
 import psycopg
@@ -67,8 +67,8 @@ class SettledConnection(psycopg.AsyncConnection[Row]):
         return bool(self._num_transactions) or self._pipeline is not None
 
     @cached_property
-    def dumping(self) -> abc.Transformer:
-        """Converts the parameters of statements in pipelines. It keeps the converters of the types that it has met.
+    def transformer(self) -> abc.Transformer:
+        """Converts the parameters and the rows of queued statements. It keeps the converters of the types that it met.
 
         Types are registered when a connection is opened, before its first pipeline.
         """
@@ -78,7 +78,7 @@ class SettledConnection(psycopg.AsyncConnection[Row]):
     def can_queue(self) -> bool:
         """Whether a statement can be queued in the open pipeline without waiting."""
         pipeline = self._pipeline
-        if pipeline is None or not self._autocommit or self.own_lock.locked():
+        if pipeline is None or not self._autocommit or self.own_lock.held:
             return False
         # A statement may need two more commands: one prepares it, another one deallocates an old one.
         return len(pipeline.command_queue) < MAX_QUEUED - 3
@@ -89,10 +89,12 @@ class SettledConnection(psycopg.AsyncConnection[Row]):
         A tenth of the cost of `execute`. Its error is raised by the next fetch, or by the end of the pipeline. Raises
         `OperationalError` if the connection is closed.
         """
-        if self._pipeline is None:
+        pipeline = self._pipeline
+        if pipeline is None:
             raise psycopg.ProgrammingError("a command can only be queued in a pipeline")
-        for _ in self._exec_command(command):
-            raise AssertionError("psycopg does not wait for a command in a pipeline")
+        self._check_connection_ok()
+        pipeline.command_queue.append(partial(self.pgconn.send_query_params, command, None))
+        pipeline.result_queue.append(None)
 
     async def forget_prepared(self) -> None:
         """Deallocate all prepared statements here and on the server; the caller holds the lock."""

@@ -5,21 +5,26 @@ from __future__ import annotations
 import logging
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import psycopg
 import trio
 from psycopg import AsyncServerCursor, pq
 from psycopg._pipeline_async import AsyncPipeline
 from psycopg.abc import PQGen
+from psycopg.generators import fetch_many
 from psycopg.rows import Row
 from psycopg.transaction import AsyncTransaction
 
+from sql.driver.cursor import TrioCursor
 from sql.driver.settled import MAX_QUEUED, SettledConnection
 from sql.driver.timeouts import CLEANUP_TIMEOUT_S, COMMIT_TIMEOUT_S
 from sql.driver.wait import flush_gen
 
 logger = logging.getLogger(__name__)
+
+COMMAND_OK: Final = pq.ExecStatus.COMMAND_OK
+TUPLES_OK: Final = pq.ExecStatus.TUPLES_OK
 
 
 class TrioTransaction(AsyncTransaction):
@@ -82,7 +87,7 @@ class TrioPipeline(AsyncPipeline):
 
     async def __aenter__(self) -> Self:
         level = self.level
-        if level == 0 and not self._conn.own_lock.locked():
+        if level == 0 and not self._conn.own_lock.held:
             # The first level sends nothing.
             await trio.lowlevel.checkpoint_if_cancelled()
             for _ in self._enter_gen():
@@ -100,7 +105,7 @@ class TrioPipeline(AsyncPipeline):
     ) -> None:
         error = exc_val
         try:
-            if exc_val is None and not self._conn.own_lock.locked():
+            if exc_val is None and not self._conn.own_lock.held:
                 # The usual case, without the cost of the shield.
                 self._conn.own_lock.take()
                 try:
@@ -145,8 +150,11 @@ class TrioPipeline(AsyncPipeline):
         except psycopg.Error as error:
             failed = error
         try:
-            # Without `Sync`, because a command could not be sent, only `Flush` makes the server send its results.
-            yield from super()._fetch_gen(flush=bool(self.command_queue))
+            if self.command_queue:
+                # Without `Sync`, because a command could not be sent, only `Flush` makes the server send its results.
+                yield from super()._fetch_gen(flush=True)
+            else:
+                yield from self._receive_gen()
         except psycopg.Error as error:
             failed = failed or error
         if failed is not None:
@@ -165,7 +173,29 @@ class TrioPipeline(AsyncPipeline):
             yield from flush_gen(self.pgconn)
         else:
             yield from self._send_gen()
-        yield from super()._fetch_gen(flush=False)
+        yield from self._receive_gen()
+
+    def _receive_gen(self) -> PQGen[None]:
+        """Fetch the results of all commands that were sent. Raises the first error."""
+        failed: psycopg.Error | None = None
+        waiting = self.result_queue
+        while waiting and (results := (yield from fetch_many(self.pgconn))):
+            queued = waiting.popleft()
+            result = results[0]
+            if len(results) == 1 and (result.status == COMMAND_OK or result.status == TUPLES_OK):
+                # The usual case, without the cost of psycopg's checks.
+                if queued is None:
+                    continue
+                cursor, prepared = queued
+                if prepared is None and type(cursor) is TrioCursor:
+                    cursor.take_result(result)
+                    continue
+            try:
+                self._process_results(queued, results)
+            except psycopg.Error as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def _send_gen(self) -> PQGen[None]:
         self._give_to_libpq()
@@ -189,6 +219,37 @@ class TrioPipeline(AsyncPipeline):
                 async with self._lock:
                     await self._conn.forget_prepared()
         # In a failed transaction the server refuses this command; rolling back has the same effect.
+
+
+class OpenPipeline:
+    """The block of `TrioConnection.pipeline`. A class, because a generator costs as much as two statements."""
+
+    __slots__ = ("_conn", "_pipeline")
+
+    def __init__(self, conn: SettledConnection[Any]) -> None:
+        self._conn = conn
+
+    async def __aenter__(self) -> AsyncPipeline:
+        conn = self._conn
+        conn._check_connection_ok()
+        pipeline = self._pipeline = conn._pipeline = conn._pipeline or TrioPipeline(conn)
+        try:
+            return await pipeline.__aenter__()
+        except BaseException:
+            self._end()
+            raise
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        try:
+            await self._pipeline.__aexit__(exc_type, exc_val, exc_tb)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        if self._pipeline.level == 0:
+            self._conn._pipeline = None
 
 
 class TrioServerCursor(AsyncServerCursor[Row]):
