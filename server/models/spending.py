@@ -85,12 +85,15 @@ class TokenSpending:
 
     async def admit(self, entry: Entry) -> None:
         """Reserve tokens for a request. Raises `RequestRefused` if the user has none left today at any server."""
+        if entry.admitted or self._budget.per_day is None:
+            entry.admitted = True
+            await trio.lowlevel.checkpoint_if_cancelled()
+            return
         async with entry.lock:  # the router's call may come during the admission of its request
             await self._admit(entry)
 
     async def _admit(self, entry: Entry) -> None:
         if entry.admitted or self._budget.per_day is None:
-            entry.admitted = True
             return
         if self._store is not None:
             await self._reserve(entry, self._store, self._budget.per_day)

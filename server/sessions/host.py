@@ -348,8 +348,10 @@ class SessionHost:
                 self._go_on(self._kept.amend, chat.user_id, chat.request_id, change)
             request.push(end.model_copy(update={"mutations": [*end.mutations, *request.late_changes]}))
         self._running.pop((chat.user_id, chat.request_id), None)
+        involved = (request.owner, *request.followers())
         for session in self._sessions.get(chat.user_id, {}).values():
-            session.request_ended(request, refused=end is None)
+            if session in involved:
+                session.request_ended(request, refused=end is None)
         self._activity.end()
 
     def _go_on(self, work: Callable[..., Awaitable[None]], *args: object) -> None:

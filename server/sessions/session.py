@@ -316,7 +316,7 @@ class Session:
             running.cancel()
 
     def request_ended(self, request: RunningRequest, *, refused: bool) -> None:
-        """A request of this session has ended, and its end is in its log."""
+        """A request that this session has asked or follows has ended, and its end is in its log."""
         self._requests.pop(request.request_id, None)
         if refused:
             self._feeds.pop(request.request_id, None)

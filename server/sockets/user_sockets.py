@@ -27,11 +27,13 @@ class BytesIn:
         self._key = str(user_id)
         self._uncounted = 0
 
-    async def spend(self, size: int) -> float:
-        """Count `size` bytes. Returns the seconds for which the socket should not be read."""
+    def count(self, size: int) -> bool:
+        """Count `size` bytes. Returns whether there are so many that `spend` should be called."""
         self._uncounted += size
-        if self._uncounted < _COUNTED_BYTES:
-            return 0.0
+        return self._uncounted >= _COUNTED_BYTES
+
+    async def spend(self) -> float:
+        """Take what was counted from the user's rate. Returns the seconds for which the socket should not be read."""
         counted, self._uncounted = self._uncounted, 0
         return await self._limit.spend(self._key, counted)
 

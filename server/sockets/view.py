@@ -232,14 +232,13 @@ class SocketView:
             keep_time(self, self._heartbeat, self._expiry, nursery)  # also when the peer never stops sending
             if text is not None:
                 self._take(session, text)
-                if self._closing is None:
+                if self._bytes_in is not None and self._bytes_in.count(len(text)) and self._closing is None:
                     with trio.CancelScope() as self._reading:
-                        await self._rest(len(text))
+                        await self._rest(self._bytes_in)
 
-    async def _rest(self, size: int) -> None:
+    async def _rest(self, bytes_in: BytesIn) -> None:
         """Read no more until the bytes that the user sends are within their rate. No frame is lost."""
-        wait_s = 0.0 if self._bytes_in is None else await self._bytes_in.spend(size)
-        if wait_s > 0:
+        if (wait_s := await bytes_in.spend()) > 0:
             await trio.sleep(min(wait_s, _LONGEST_REST_S))
 
     def send_control(self, frame: ServerFrame) -> None:

@@ -80,6 +80,14 @@ class TrioWebSocket:
         return message if isinstance(message, str) else ""
 
     async def send(self, text: str) -> None:
+        # The library takes two locks for a message, each of which lets all other tasks run.
+        unsent = self.try_send(text.encode())
+        if unsent == 0:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            return
+        if unsent is not None:
+            await self.flush()
+            return
         try:
             await self._connection.send_message(text)
         except ConnectionClosed as error:

@@ -9,7 +9,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -62,32 +69,27 @@ class Span:
 
 
 _current: Final[ContextVar[Span | None]] = ContextVar("tessera_span", default=None)
+_NO_SPAN: Final[AbstractContextManager[Span | None]] = nullcontext()
 _entering: Final[ContextVar[Span | None]] = ContextVar("tessera_model_call", default=None)
 
 
-@contextmanager
 def root_span(
     export: Callable[[Span], None] | None, name: str, attributes: Mapping[str, Attribute | None]
-) -> Iterator[Span | None]:
-    """Start a trace for the length of the block. Without `export`, yields None and does nothing."""
+) -> AbstractContextManager[Span | None]:
+    """Start a trace for the length of the block. Without `export`, gives None and does nothing."""
     if export is None:
-        yield None
-        return
-    with _running(Span(name, SpanKind.SERVER, secrets.token_hex(16), "", export), attributes) as span:
-        yield span
+        return _NO_SPAN
+    return _running(Span(name, SpanKind.SERVER, secrets.token_hex(16), "", export), attributes)
 
 
-@contextmanager
 def span(
     name: str, attributes: Mapping[str, Attribute | None], kind: SpanKind = SpanKind.INTERNAL
-) -> Iterator[Span | None]:
-    """Start a child of the task's current span. Without one, yields None and does nothing."""
+) -> AbstractContextManager[Span | None]:
+    """Start a child of the task's current span. Without one, gives None and does nothing."""
     parent = _current.get()
     if parent is None:
-        yield None
-        return
-    with _running(Span(name, kind, parent.trace_id, parent.span_id, parent.export), attributes) as opened:
-        yield opened
+        return _NO_SPAN
+    return _running(Span(name, kind, parent.trace_id, parent.span_id, parent.export), attributes)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -168,8 +167,11 @@ class Connection:
             await self._write(bytes(pending), timeout_s)
 
     async def _write(self, data: bytes, timeout_s: float | None) -> None:
+        if timeout_s is None:
+            await self._channel.send(data)
+            return
         try:
-            with trio.fail_after(math.inf if timeout_s is None else timeout_s):
+            with trio.fail_after(timeout_s):
                 await self._channel.send(data)
         except trio.TooSlowError:
             raise httpx.WriteTimeout("the server did not take the request in time") from None

@@ -20,6 +20,7 @@ from streaming.chat import ChatRequest, Delta, ErrorDelta, FinishDelta, UsageDel
 from streaming.dialects import DIALECTS, Dialect, ModelHabits, ReasoningHabit, own_state, separates_reasoning
 from streaming.http import HttptoolsTransport, ResponseBody, environment_transports, tls_context
 from streaming.model.body import RequestBody, TimedReader
+from streaming.model.client import StreamingClient
 from streaming.model.decoder import ResponseDecoder
 from streaming.model.delta_reader import DeltaReader
 from streaming.model.direct import Direct, DirectBatches
@@ -100,9 +101,9 @@ def open_http_client(transport: HttpTransport = "httptools") -> httpx.AsyncClien
         if own
         else httpx.AsyncHTTPTransport(verify=context, limits=limits)
     )
-    return httpx.AsyncClient(
+    return StreamingClient(
         transport=default,
-        timeout=None,  # noqa: S113 - `ChatModel` sets deadlines
+        timeout=None,
         trust_env=False,  # httpx raises for values of the proxy variables that other programs accept
         mounts={**environment_transports(limits, context, own=own), **local},
     )
