@@ -11,7 +11,7 @@ from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
 from memory.quota import QuotaReached, StorageQuota
 from memory.recall import Recalled
-from memory.rights import MAX_LISTED, Forgotten, Receipt, SignedReceipt, Wish, wish_of
+from memory.rights import MAX_LISTED, Forgotten, Receipt, SignedReceipt, Wish, confirms_erasure, wish_of
 from memory.tiers import (
     MAX_TITLE_CHARS,
     EntityChange,
@@ -53,6 +53,7 @@ __all__ = [
     "Wish",
     "WrongMasterKey",
     "clean_title",
+    "confirms_erasure",
     "conversation_key",
     "shorten_facts",
     "wish_of",

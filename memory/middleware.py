@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import trio
 
-from memory.conversations import Conversations, Earlier
+from memory.conversations import Conversations, Earlier, StoredExchange
 from memory.delivery import Change, ChangeLog, DeviceRecords, KeptAnswers, LoggedChange
 from memory.embedding import Embedder
 from memory.enrichment import Describe, Enrichment
@@ -196,9 +196,14 @@ class MemoryMiddleware:
 
     async def forget_latest(self, user_id: UUID, conversation_id: str) -> Forgotten:
         """Forget the latest exchange of a conversation."""
+        latest = await self.latest(user_id, conversation_id)
+        return Forgotten() if latest is None else await self.forget(user_id, latest.id)
+
+    async def latest(self, user_id: UUID, conversation_id: str) -> StoredExchange | None:
+        """The latest exchange of a conversation; None if it has none that can be decrypted."""
         key = conversation_key(conversation_id)
-        latest = [] if key is None else (await self.conversations.exchanges(user_id, key, 1)).items
-        return await self.forget(user_id, *(exchange.id for exchange in latest))
+        found = [] if key is None else (await self.conversations.exchanges(user_id, key, 1)).items
+        return found[0] if found else None
 
     async def preview_forgetting(self, user_id: UUID, *items: UUID) -> Forgotten:
         """What `forget` would remove."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from memory.rights.account import AccountDeletion
 from memory.rights.erase import Erasure, Receipt, SignedReceipt
+from memory.rights.erase_wishes import confirms_erasure
 from memory.rights.export import Export
 from memory.rights.forget import Forget
 from memory.rights.forgotten import MAX_LISTED, Forgotten
@@ -22,5 +23,6 @@ __all__ = [
     "Receipt",
     "SignedReceipt",
     "Wish",
+    "confirms_erasure",
     "wish_of",
 ]

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from memory.rights.erase_wishes import asks_to_erase
 from memory.text import sentences_of
 
 # What may come before a request in its sentence.
@@ -101,6 +102,8 @@ class Wish:
     """What must be forgotten, in the person's words: "my landlord's number"."""
     everything: bool = False
     """Everything about the subject, not only one statement."""
+    erase: bool = False
+    """All that memory has about the person must be erased, once they have confirmed it."""
     rest: str = ""
     """The message without the sentence that asks to forget; "": nothing else is said."""
 
@@ -116,6 +119,8 @@ def wish_of(message: str) -> Wish | None:
         if _asks_not_to_store(sentence):
             # Said alone it is about what was said before.
             return Wish(not_stored=True, previous=alone and _ALONE.match(sentence) is not None)
+    if any(map(asks_to_erase, sentences)):
+        return Wish(erase=True)
     for number, sentence in enumerate(sentences):
         rest = " ".join(sentences[:number] + sentences[number + 1 :])
         if _PREVIOUS.match(sentence):
@@ -137,4 +142,5 @@ def _asks_not_to_store(sentence: str) -> bool:
 
 def _is_wish(sentence: str) -> bool:
     stripped = sentence.strip()
-    return _asks_not_to_store(stripped) or any(pattern.match(stripped) for pattern in (_PREVIOUS, _FORGET, _REMOVE))
+    asks = _asks_not_to_store(stripped) or asks_to_erase(stripped)
+    return asks or any(pattern.match(stripped) for pattern in (_PREVIOUS, _FORGET, _REMOVE))

@@ -1,16 +1,22 @@
-"""Obeys what a message asks of memory: not to store the exchange, or to forget something."""
+"""Obeys what a message asks of memory: not to store the exchange, to forget something, or to erase everything."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import structlog
 
-from memory import Forgotten, MemoryMiddleware, Wish, wish_of
-from person import ENGLISH, Sentences
+from memory import Forgotten, MemoryMiddleware, Wish, confirms_erasure, wish_of
+from person import ENGLISH, LANGUAGES, Sentences
 from server.requests import ChatInput
 
 log = structlog.get_logger(__name__)
+
+_ERASE_WITHIN: Final = timedelta(minutes=15)
+"""How long the person can confirm that everything is to be erased."""
+_ENTRIES: Final = ("associative", "episodic", "core", "proactive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +34,25 @@ class Obeyed:
 
 
 def asks_of_memory(message: str) -> bool:
-    """Whether the message asks something of memory itself, so that `obey` may change what memory has."""
-    return wish_of(message) is not None
+    """Whether the message may ask something of memory itself, so that `obey` may change what memory has."""
+    return wish_of(message) is not None or confirms_erasure(message)
 
 
 async def obey(middleware: MemoryMiddleware, chat: ChatInput, sentences: Sentences = ENGLISH) -> Obeyed:
     """Carry out the wish of the message, if it has one. Raises only `Cancelled`: a failure is in the note."""
     say = sentences.say
+    if confirms_erasure(chat.message):
+        erased = await _erase_if_offered(middleware, chat, sentences)
+        if erased is not None:
+            return erased
     wish = wish_of(chat.message)
     if wish is None:
         return Obeyed()
+    if wish.erase:
+        # The exchange is stored, so that the next message of the conversation can confirm it.
+        minutes = _ERASE_WITHIN // timedelta(minutes=1)
+        offer = say("memory.erase_offer", minutes=minutes, yes=say("memory.erase_yes"))
+        return Obeyed(say("memory.erase_elsewhere") if chat.conversation_id is None else offer)
     message = wish.rest or None
     if wish.subject is None and not wish.previous:
         return Obeyed(say("memory.not_stored"), stored=False)
@@ -62,3 +77,32 @@ async def _forget(middleware: MemoryMiddleware, chat: ChatInput, wish: Wish) -> 
     if chat.conversation_id is None:
         return Forgotten()
     return await middleware.forget_latest(chat.user_id, chat.conversation_id)
+
+
+async def _erase_if_offered(middleware: MemoryMiddleware, chat: ChatInput, sentences: Sentences) -> Obeyed | None:
+    """Erase everything if the exchange before offered it. None: it did not, so the message asks for something else."""
+    say = sentences.say
+    # A boundary: the person is told that it failed.
+    try:
+        if not await _erasure_offered(middleware, chat):
+            return None
+        receipt = await middleware.erase(chat.user_id)
+    except Exception as error:  # noqa: BLE001
+        log.warning("memory_erase_failed", reason=type(error).__name__)
+        return Obeyed(say("memory.erase_failed"), stored=False)
+    log.info("memory_erased", user_id=str(chat.user_id))
+    erased = say("memory.erased", count=sum(receipt.removed[kind] for kind in _ENTRIES))
+    backups = say("memory.backups_unreadable" if receipt.backups_unreadable else "memory.backups_left")
+    return Obeyed(f"{erased} {backups}", forgotten=True, stored=False)
+
+
+async def _erasure_offered(middleware: MemoryMiddleware, chat: ChatInput) -> bool:
+    """Whether the latest exchange of the conversation is a recent one that asked to erase, and showed the offer."""
+    if chat.conversation_id is None:
+        return False
+    latest = await middleware.latest(chat.user_id, chat.conversation_id)
+    if latest is None or datetime.now(UTC) - latest.at > _ERASE_WITHIN:
+        return False
+    asked = wish_of(latest.message)
+    shown = any(Sentences(language).say("memory.erase_yes") in latest.response for language in LANGUAGES)
+    return asked is not None and asked.erase and shown

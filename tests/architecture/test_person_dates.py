@@ -26,6 +26,7 @@ INSTANTS: Mapping[str, str] = {
     "memory/tiers/tombstones.py": "a tombstone that lasts for good",
     "server/answers/answer.py": "the time of an episode",
     "server/memory_service/entity_changes.py": "the order of changes",
+    "server/memory_service/obedience.py": "the age of an offer to erase memory",
     "server/models/budget.py": "the day of a token budget, which is a UTC day for every user",
     "sql/driver/instants.py": "the range of times in the database",
     "streaming/model/recorder.py": "the name of a file for operators",

@@ -301,3 +301,25 @@ async def test_a_wrong_master_key_is_refused_at_start_and_changes_nothing(databa
         assert owner.execute("SELECT * FROM users").fetchall() == before
     async with open_tessera(database, master_keys=f"{new_master_key()},{key}") as tessera:
         assert tessera.running.memory
+
+
+async def test_everything_is_erased_in_a_conversation_after_a_confirmation(database: str) -> None:
+    async with open_tessera(database) as tessera:
+        account = await tessera.account()
+        tessera.script(lambda _: text_block("Noted."))
+        async with rest(tessera, account) as client, tessera.device(account) as device:
+            await (await device.home("My sister Clara moved to Lisbon.", conversation_id="a")).finish()
+            offered = await device.home("Forget everything you know about me.", conversation_id="b")
+            assert (await offered.finish()).status == "completed"
+            assert "Nothing was erased." in offered.text
+            assert [record for record in await export(client) if "Lisbon" in str(record)]
+            confirmed = await device.home("Yes, erase my memory", conversation_id="b")
+            end = await confirmed.finish()
+            assert (end.status, end.memory_used) == ("completed", None)
+            assert "Erased: all of memory, " in confirmed.text
+            assert await export(client) == []
+            assert len((await client.get("/api/v1/memory/receipts")).json()["receipts"]) == 1
+            assert "Lisbon" not in data_of(tessera.answers()[-1])
+            # The session goes on, and memory learns again.
+            await (await device.home("My brother Ben lives in Rome.", conversation_id="b")).finish()
+            assert "Rome" in str(await export(client))
