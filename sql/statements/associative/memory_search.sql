@@ -65,16 +65,18 @@ session_size AS MATERIALIZED (
 corpus AS MATERIALIZED (
     SELECT
         sum(memories)::float8 AS memories,
-        sum(length) / nullif(sum(memories), 0)::float8 AS mean_length,
         count(*)::float8 AS sessions,
-        sum(length) / nullif(count(*), 0)::float8 AS mean_session_length,
         coalesce(sum(vectors), 0)::bigint AS vectors,
         coalesce(sum(vectors), 0) <= %(semantic_limit)s AS exact,
         -- The smallest cosine of all memories, if not all vectors are compared. The share of different signs is about the
         -- angle divided by pi, because the vectors are rotated.
         CASE WHEN sum(vectors) > %(semantic_limit)s THEN cos(pi() * max(distance) / 1536) END AS smallest_cosine,
         coalesce(sum(distances) / nullif(sum(vectors), 0)::float8, 0) AS mean_distance,
-        coalesce(sum(squares) / nullif(sum(vectors), 0)::float8, 0) AS mean_square
+        coalesce(sum(squares) / nullif(sum(vectors), 0)::float8, 0) AS mean_square,
+        -- BM25 divides by tf + base + slope * length.
+        %(k1)s::float8 * (1 - %(b)s::float8) AS base,
+        %(k1)s::float8 * %(b)s::float8 * sum(memories)::float8 / nullif(sum(length), 0) AS slope,
+        %(k1)s::float8 * %(b)s::float8 * count(*)::float8 / nullif(sum(length), 0) AS session_slope
     FROM session_size
 ),
 spread AS MATERIALIZED (
@@ -85,51 +87,50 @@ spread AS MATERIALIZED (
         ) / (vectors + 8)) AS of_cosines
     FROM corpus
 ),
+-- The memories of each term are in arrays, so that the frequency of a word is known before they are scored.
 asked AS MATERIALIZED (
-    SELECT term, word, 1::bigint << (ordinal - 1)::integer AS flag
+    SELECT a.word, 1::bigint << (a.ordinal - 1)::integer AS flag, found.ids, found.tfs, found.lengths, found.df
     FROM unnest(%(terms)b::bytea[], %(words)s::integer[]) WITH ORDINALITY AS a (term, word, ordinal)
-),
-posting AS MATERIALIZED (
-    SELECT t.id, asked.word, asked.flag, t.tf, t.length
-    FROM asked
     CROSS JOIN LATERAL (
-        SELECT memory_id AS id, tf::float8 AS tf, length
+        SELECT array_agg(memory_id) AS ids, array_agg(tf::float8) AS tfs, array_agg(length) AS lengths, count(*) AS df
         FROM memory_terms
-        WHERE user_id = %(user_id)s AND term = asked.term
+        WHERE user_id = %(user_id)s AND term = a.term
         OFFSET 0
-    ) AS t
+    ) AS found
 ),
 query AS MATERIALIZED (
     SELECT
         asked.word,
-        ln(1 + (corpus.memories - found.df + 0.5) / (found.df + 0.5)) AS idf,
-        CASE WHEN found.df = 0 THEN %(unknown_weight)s::float8 ELSE 1 END AS known
+        ln(1 + (corpus.memories - asked.df + 0.5) / (asked.df + 0.5)) AS idf,
+        CASE WHEN asked.df = 0 THEN %(unknown_weight)s::float8 ELSE 1 END AS known
     FROM corpus
-    CROSS JOIN (SELECT DISTINCT word FROM asked) AS asked
-    LEFT JOIN (SELECT word, count(*)::float8 AS df FROM posting GROUP BY word) AS counted ON counted.word = asked.word
-    CROSS JOIN LATERAL (SELECT coalesce(counted.df, 0) AS df) AS found
+    CROSS JOIN (SELECT word, sum(df)::float8 AS df FROM asked GROUP BY word) AS asked
+),
+posting AS MATERIALIZED (
+    SELECT mine.session, listed.*
+    FROM (
+        SELECT
+            unnest(asked.ids) AS id, unnest(asked.tfs) AS tf, unnest(asked.lengths) AS length,
+            query.idf, asked.word, asked.flag
+        FROM asked
+        JOIN query ON query.word = asked.word
+    ) AS listed
+    JOIN mine ON mine.id = listed.id
 ),
 lexical AS MATERIALIZED (
     SELECT
-        posting.id,
-        bit_or(posting.flag) AS matched,
-        sum(query.idf) AS idf,
-        sum(
-            query.idf * posting.tf / (
-                posting.tf
-                + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * posting.length / corpus.mean_length)
-            )
-        ) AS bm25
+        id,
+        session,
+        bit_or(flag) AS matched,
+        sum(idf) AS idf,
+        sum(idf * tf / (tf + (SELECT base FROM corpus) + (SELECT slope FROM corpus) * length)) AS bm25
     FROM posting
-    JOIN query ON query.word = posting.word
-    CROSS JOIN corpus
-    GROUP BY posting.id
+    GROUP BY id, session
 ),
 session_said AS MATERIALIZED (
-    SELECT mine.session, posting.word, sum(posting.tf) AS tf
-    FROM mine
-    JOIN posting ON posting.id = mine.id
-    GROUP BY mine.session, posting.word
+    SELECT session, word, sum(tf) AS tf
+    FROM posting
+    GROUP BY session, word
 ),
 session_query AS MATERIALIZED (
     SELECT counted.word, ln(1 + (corpus.sessions - counted.df + 0.5) / (counted.df + 0.5)) AS idf
@@ -138,26 +139,21 @@ session_query AS MATERIALIZED (
 ),
 session_score AS MATERIALIZED (
     SELECT
-        sized.session,
+        session_said.session,
         sum(
-            session_query.idf * sized.tf / (
-                sized.tf
-                + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * sized.length / corpus.mean_session_length)
+            session_query.idf * session_said.tf / (
+                session_said.tf + (SELECT base FROM corpus) + (SELECT session_slope FROM corpus) * session_size.length
             )
         ) AS bm25
-    FROM (
-        SELECT session_said.session, session_said.word, session_said.tf, session_size.length
-        FROM session_size
-        JOIN session_said ON session_said.session = session_size.session
-    ) AS sized
-    JOIN session_query ON session_query.word = sized.word
-    CROSS JOIN corpus
-    GROUP BY sized.session
+    FROM session_size
+    JOIN session_said ON session_said.session = session_size.session
+    JOIN session_query ON session_query.word = session_said.word
+    GROUP BY session_said.session
 ),
 -- The n nearest memories are among those up to the n-th smallest of the sessions' smallest distances: there are at least n. So
 -- few memories are sorted. If fewer than n sessions have a distance, all are.
 nearest AS MATERIALIZED (
-    SELECT id, in_range, distance, multilingual_distance
+    SELECT id, session, in_range, distance, multilingual_distance
     FROM mine
     WHERE
         distance <= (
@@ -174,39 +170,37 @@ nearest AS MATERIALIZED (
         )
         OR in_range
 ),
-near AS MATERIALIZED (
-    SELECT id, bool_or(multilingual) AS multilingual
-    FROM (
-        (SELECT id, false AS multilingual FROM nearest WHERE distance IS NOT NULL ORDER BY distance, id LIMIT %(semantic_limit)s)
-        UNION ALL
-        (SELECT id, false FROM nearest WHERE in_range ORDER BY distance, id LIMIT %(range_limit)s)
-        UNION ALL
-        (
-            SELECT id, true FROM nearest WHERE multilingual_distance IS NOT NULL
-            ORDER BY multilingual_distance, id LIMIT %(multilingual_limit)s
-        )
-    ) AS chosen
-    GROUP BY id
-),
 -- The words also count for the nearest memories by vector, not only for the best by words.
 candidate AS MATERIALIZED (
-    SELECT chosen.id, chosen.multilingual, lexical.bm25, lexical.matched, lexical.idf
+    SELECT
+        chosen.id, chosen.session, chosen.multilingual, coalesce(nearest.in_range, false) AS in_range,
+        lexical.bm25, lexical.matched, lexical.idf
     FROM (
-        SELECT id, bool_or(multilingual) AS multilingual
+        SELECT id, session, bool_or(multilingual) AS multilingual
         FROM (
-            SELECT id, multilingual FROM near
+            (
+                SELECT id, session, false AS multilingual FROM nearest WHERE distance IS NOT NULL
+                ORDER BY distance, id LIMIT %(semantic_limit)s
+            )
             UNION ALL
-            (SELECT id, NULL FROM lexical ORDER BY bm25 DESC, id LIMIT %(lexical_limit)s)
+            (SELECT id, session, false FROM nearest WHERE in_range ORDER BY distance, id LIMIT %(range_limit)s)
+            UNION ALL
+            (
+                SELECT id, session, true FROM nearest WHERE multilingual_distance IS NOT NULL
+                ORDER BY multilingual_distance, id LIMIT %(multilingual_limit)s
+            )
+            UNION ALL
+            (SELECT id, session, NULL FROM lexical ORDER BY bm25 DESC, id LIMIT %(lexical_limit)s)
         ) AS found
-        GROUP BY id
+        GROUP BY id, session
     ) AS chosen
+    -- It has all memories of the range.
+    LEFT JOIN nearest ON nearest.id = chosen.id
     LEFT JOIN lexical ON lexical.id = chosen.id
 ),
 compared AS MATERIALIZED (
     SELECT
         candidate.*,
-        coalesce(s.session, s.memory_id) AS session,
-        coalesce(s.created_at >= %(since)s::timestamptz AND s.created_at < %(until)s::timestamptz, false) AS in_range,
         greatest(
             CASE WHEN m.embedding_model = ANY (%(embedding_models)s::text[]) THEN 1 - (m.embedding <=> %(vector)s::vector) END,
             CASE
@@ -225,12 +219,6 @@ compared AS MATERIALIZED (
                 )
         END AS multilingual_cosine
     FROM candidate
-    CROSS JOIN LATERAL (
-        SELECT memory_id, session, created_at
-        FROM memory_signatures
-        WHERE user_id = %(user_id)s AND memory_id = candidate.id
-        OFFSET 0
-    ) AS s
     CROSS JOIN LATERAL (
         SELECT embedding, embedding_model
         FROM memory_associative
