@@ -32,7 +32,15 @@ from server.processes import ServiceManager, program, stop_on_signal
 from server.settings import Settings, SettingsError, describe_settings, load_settings
 from server.startup import Running
 from server.storage import database_url, owner_url, prepare_state_dir
-from server.workers import FrozenObjects, Supervisor, WorkerFailed, hasten_thread_switches, run_worker, supervise
+from server.workers import (
+    FrozenObjects,
+    Supervisor,
+    WorkerFailed,
+    allow_stale_deadlines,
+    hasten_thread_switches,
+    run_worker,
+    supervise,
+)
 from sql.distribution import DistributionError, distribute
 from sql.driver import DatabaseUnavailable
 from sql.embedded import EmbeddedPostgresError
@@ -174,6 +182,7 @@ async def _run(settings: Settings) -> None:
         frozen.start()
         nursery.start_soon(frozen.run)
         hasten_thread_switches()
+        allow_stale_deadlines()
         print(banner(running), flush=True)
         nursery.start_soon(service_manager.keep_watchdog_quiet)
         nursery.start_soon(_report_stop, service_manager, stop)

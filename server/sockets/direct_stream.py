@@ -89,6 +89,15 @@ class DirectStream(trio.abc.Stream):
         """Let the next `receive_some` return `data`, which was received before."""
         self._unread = data + self._unread
 
+    def receive_now(self, max_bytes: int) -> bytes | None:
+        """What has been received: no bytes at the end; None if nothing was. Raises `trio.BrokenResourceError`."""
+        try:
+            return self._open_socket().recv(max_bytes)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise trio.BrokenResourceError(str(error)) from error
+
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """See `trio.abc.ReceiveStream`."""
         if self._unread:
@@ -97,12 +106,8 @@ class DirectStream(trio.abc.Stream):
             return data
         while True:
             await trio.lowlevel.wait_readable(self._open_socket())
-            try:
-                return self._open_socket().recv(max_bytes or _RECEIVE_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise trio.BrokenResourceError(str(error)) from error
+            if (received := self.receive_now(max_bytes or _RECEIVE_BYTES)) is not None:
+                return received
 
     async def aclose(self) -> None:
         """Close immediately."""

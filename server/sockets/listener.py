@@ -18,6 +18,7 @@ from server.net import Arrival, ConnectionLimit, ProxyHeaderInvalid, TooManyConn
 from server.sockets.device_socket import DeviceSocket
 from server.sockets.direct_stream import DirectStream
 from server.sockets.handshake_limit import HandshakeLimit
+from server.sockets.readiness import Readiness
 from server.sockets.secure_stream import SecureStream
 from server.sockets.websocket import RECEIVE_BYTES, UPGRADE_TIMEOUT_S, DeviceStream, OriginCheck, upgrade
 from server.telemetry import LogRate
@@ -69,20 +70,31 @@ async def serve_device_sockets(
     open_sockets: set[trio.SocketStream] = set()
     listeners = await open_listeners(host, port, shared=shared)
     address = listeners[0].socket.getsockname()
-    async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
-        opening = arrival or Arrival()
+    opening = arrival or Arrival()
+    with Readiness() as unread:
+        async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
+            nursery.start_soon(unread.run)
 
-        # Not a coroutine function, which would take 300 bytes for each open socket.
-        def serve(stream: trio.SocketStream) -> Awaitable[None]:
-            if len(open_sockets) >= max_sockets:
-                logged.log(log.warning, "too_many_sockets", "", limit=max_sockets)
-                return _refuse(stream)
-            return _serve_counted(
-                handler, max_message_bytes, origin_allowed, limit, on_refused, opening, logged, stream, open_sockets
-            )
+            # Not a coroutine function, which would take 300 bytes for each open socket.
+            def serve(stream: trio.SocketStream) -> Awaitable[None]:
+                if len(open_sockets) >= max_sockets:
+                    logged.log(log.warning, "too_many_sockets", "", limit=max_sockets)
+                    return _refuse(stream)
+                return _serve_counted(
+                    handler,
+                    max_message_bytes,
+                    origin_allowed,
+                    limit,
+                    on_refused,
+                    opening,
+                    unread,
+                    logged,
+                    stream,
+                    open_sockets,
+                )
 
-        await nursery.start(partial(trio.serve_listeners, serve, listeners, handler_nursery=sockets))
-        task_status.started((address[0], address[1]))
+            await nursery.start(partial(trio.serve_listeners, serve, listeners, handler_nursery=sockets))
+            task_status.started((address[0], address[1]))
 
 
 async def _serve_counted(
@@ -92,6 +104,7 @@ async def _serve_counted(
     handshakes: HandshakeLimit,
     on_refused: Callable[[], None],
     arrival: Arrival,
+    unread: Readiness,
     logged: LogRate,
     accepted: trio.SocketStream,
     open_sockets: set[trio.SocketStream],
@@ -104,7 +117,7 @@ async def _serve_counted(
             if arrival.is_proxied(accepted, client):
                 handler = partial(_handle_proxied, handler, arrival.connections)
             await _serve_connection(
-                handler, max_message_bytes, origin_allowed, handshakes, on_refused, arrival, accepted, client
+                handler, max_message_bytes, origin_allowed, handshakes, on_refused, arrival, unread, accepted, client
             )
     except TooManyConnections as error:
         logged.log(log.warning, "too_many_connections", "", reason=str(error))
@@ -140,12 +153,14 @@ async def _serve_connection(
     handshakes: HandshakeLimit,
     on_refused: Callable[[], None],
     arrival: Arrival,
+    unread: Readiness,
     accepted: trio.SocketStream,
     client: tuple[str, int] | None,
 ) -> None:
+    fd = accepted.socket.fileno()
     stream = _stream(arrival, accepted, client)
     try:
-        head = await _opening_request(stream)
+        head = await _opening_request(stream, unread, fd)
         if not head:
             return
         if handshakes.full:
@@ -167,16 +182,19 @@ async def _serve_connection(
         await trio.aclose_forcefully(stream)
 
 
-async def _opening_request(stream: DeviceStream) -> bytes:
-    """Wait for the head of the opening request. Returns b"" if it does not come.
+async def _opening_request(stream: DeviceStream, unread: Readiness, fd: int) -> bytes:
+    """Wait for the head of the opening request on the socket `fd`. Returns b"" if it does not come.
 
     A peer that sends it slowly or never takes no place among the handshakes.
     """
     head = b""
     with trio.move_on_after(UPGRADE_TIMEOUT_S):
+        await unread.wait(fd)
         while not _complete(head):
             try:
-                data = await stream.receive_some(RECEIVE_BYTES)
+                data = stream.receive_now(RECEIVE_BYTES) if not head and isinstance(stream, DirectStream) else None
+                if data is None:
+                    data = await stream.receive_some(RECEIVE_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return b""
             if not data:

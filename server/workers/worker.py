@@ -16,6 +16,7 @@ from server.main import serve
 from server.processes import stop_on_signal
 from server.settings import Settings
 from server.startup import Running, WorkerOrders, read_line
+from server.workers.deadline_heap import allow_stale_deadlines
 from server.workers.garbage import FrozenObjects
 from server.workers.thread_switches import hasten_thread_switches
 
@@ -43,6 +44,7 @@ async def run_worker(settings: Settings) -> None:
                     frozen.start()
                     watching.start_soon(frozen.run)
                     hasten_thread_switches()
+                    allow_stale_deadlines()
                     sys.stdout.buffer.write(TypeAdapter(Running).dump_json(running) + b"\n")
                     sys.stdout.buffer.flush()
                 watching.cancel_scope.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gc
 import weakref
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from server.workers.garbage import FrozenObjects
@@ -69,7 +71,9 @@ def grow() -> list[list[object]]:
 def collect_often() -> None:
     """As while thousands of objects are made."""
     for _ in range(2):
+        made = [Node() for _ in range(4_000)]
         gc.collect(1)
+        assert made
 
 
 async def test_frozen_garbage_is_freed_in_a_calm_second_after_the_frozen_objects_have_doubled(
@@ -131,6 +135,30 @@ def test_objects_that_were_freed_meanwhile_do_not_count_as_growth(frozen: Frozen
     assert not frozen._seem_doubled
 
 
+def test_frozen_objects_are_not_counted_again_until_many_more_are_frozen(
+    frozen: FrozenObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    while not frozen._seem_doubled:
+        grow().clear()
+    first = frozen.doubled
+    made = [Node() for _ in range(1000)]
+    gc.collect(1)
+    count = gc.get_freeze_count
+    counted: list[int] = []
+
+    def get_freeze_count() -> int:
+        counted.append(1)
+        return count()
+
+    monkeypatch.setattr(gc, "get_freeze_count", get_freeze_count)
+    before = frozen.doubled
+    assert (first, before, counted) == (False, False, [])
+    grown = [grow(), grow()]
+    assert frozen.doubled
+    assert made
+    assert grown
+
+
 def test_after_the_stop_every_object_is_looked_at() -> None:
     objects = FrozenObjects()
     objects.start()
@@ -170,3 +198,19 @@ def test_collections_come_early_enough_to_be_short(again: bool) -> None:
     assert len(pauses) >= 5
     assert max(pauses) < 6_000
     assert gc.get_threshold() == usual
+
+
+async def test_objects_that_take_the_place_of_frozen_ones_are_collected_in_time(
+    frozen: FrozenObjects, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    held = collections.deque[list[list[int]]]([[]] for _ in range(4_000))
+    gc.collect()
+    gc.enable()  # as in a server: but Python counts nothing new while an old object is freed for each new one
+    nursery.start_soon(frozen.run)
+    await trio.testing.wait_all_tasks_blocked()
+    for _ in range(2_000):
+        held.popleft()
+        held.append([[]])
+    assert sum(len(gc.get_objects(generation)) for generation in range(3)) >= 2_000
+    await trio.sleep(0.15)
+    assert sum(len(gc.get_objects(generation)) for generation in range(3)) < 500
