@@ -26,6 +26,7 @@ from parser.blocks import (
 from parser.coercions import coerced
 from parser.events import INVALID_NUMBER, Fault, RejectReason, Repair
 from parser.limits import Limits
+from parser.nested_members import flattened
 from parser.plain_json import plain_object
 from parser.prose import beside, plain_title
 from parser.repair import is_cut, repaired
@@ -155,6 +156,9 @@ def _lenient(kind: BlockType, source: str, value: Any, fault: Fault, limits: Lim
         repairs.append(Repair.MEMBER_NAME)
     if (over := _past_a_limit(value, source, limits)) is not None:
         return over
+    if (flat := flattened(kind, value)) is not value:
+        value = flat
+        repairs.append(Repair.MEMBER_NAME)
     members = coerced(kind, value, repairs)
     if (over := _past_a_limit(members, source, limits)) is not None:
         return over

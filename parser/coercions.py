@@ -12,11 +12,11 @@ from typing import Any
 
 from parser.blocks import CONDITION_KEYS, BlockType, ChartType, Entity
 from parser.events import Repair
+from parser.series_numbers import series_numbers
 from parser.vocabulary import FIELDS, MEMBERS, chart_type
 
 Members = dict[str, Any]
 COLORS = 5
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?")
 _LABELS = ("label", "title", "name", "header", "key")
 _ENTITIES: Mapping[str, str] = {name: member.value for member in Entity for name in (member.value, f"{member.value}s")}
 
@@ -67,7 +67,7 @@ def _chart(made: Members, members: Mapping[str, Any], repairs: list[Repair]) -> 
     made["data"] = data
     config = _series(made.get("config"), data, repairs)
     made["config"] = config
-    made["data"] = [_point(point, config, repairs) for point in data]
+    made["data"] = _read_series(data, config, repairs)
 
 
 def _chart_kind(made: Members, members: Mapping[str, Any], repairs: list[Repair]) -> None:
@@ -100,7 +100,7 @@ def _points(data: Any, members: Mapping[str, Any], repairs: list[Repair]) -> lis
                 for number, label in enumerate(labels)
             ]
         return None
-    if isinstance(data, dict) and data and all(_as_number(value) is not None for value in data.values()):
+    if isinstance(data, dict) and data and _is_series(list(data.values())):
         repairs.append(Repair.CHART_DATA)
         return [{"label": label, "value": value} for label, value in data.items()]
     if isinstance(data, list) and data and all(isinstance(point, dict) for point in data):
@@ -172,21 +172,28 @@ def _series_by_key(config: Iterable[Any]) -> Members:
 
 
 def _is_series(values: Sequence[Any]) -> bool:
-    numbers = [_as_number(value) for value in values if value is not None]
-    return bool(numbers) and None not in numbers
+    numbers = series_numbers(values)
+    return numbers is not None and any(number is not None for number in numbers.values)
 
 
-def _point(point: Members, config: Mapping[str, Any], repairs: list[Repair]) -> Members:
-    made = dict(point)
-    for key in config:
-        if key in made and isinstance(value := made[key], str):
-            if (number := _as_number(value)) is not None:
-                made[key] = number
-                repairs.append(Repair.NUMBER)
-            elif not value.strip() or value.strip().lower() in ("null", "none", "n/a", "nan", "-"):
-                made[key] = None
-                repairs.append(Repair.GAP)
-    return made
+def _read_series(data: Sequence[Members], config: Members, repairs: list[Repair]) -> list[Members]:
+    """The points with numbers for texts. A unit that the texts have goes into the label of its series."""
+    points = [dict(point) for point in data]
+    for key, series in config.items():
+        having = [point for point in points if key in point]
+        values = [point[key] for point in having]
+        if not any(isinstance(value, str) for value in values):
+            continue
+        read = series_numbers(values)
+        if read is None:
+            continue
+        for point, value, number in zip(having, values, read.values, strict=True):
+            if isinstance(value, str):
+                point[key] = number
+                repairs.append(Repair.GAP if number is None else Repair.NUMBER)
+        if read.unit and read.unit not in series["label"]:
+            config[key] = {**series, "label": f"{series['label']} ({read.unit})"}
+    return points
 
 
 # ---- tables ---------------------------------------------------------------------------------------------------------
@@ -329,16 +336,6 @@ def _reference(made: Members, members: Mapping[str, Any], repairs: list[Repair])
 
 def _nothing(_made: Members, _members: Mapping[str, Any], _repairs: list[Repair]) -> None:
     """Text blocks are not coerced: they are read while they arrive."""
-
-
-def _as_number(value: Any) -> int | float | None:
-    """The number that a value is, or that a string says and nothing else."""
-    if isinstance(value, int | float):
-        return None if isinstance(value, bool) else value
-    if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
-        return None
-    written = value.strip()
-    return float(written) if "." in written else int(written)
 
 
 def _text(value: Any) -> str:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from parser.blocks import BlockType, TitledTable
 from parser.lenient_reader import read_leniently
+from parser.nested_members import flattened
 from parser.prose import remarks
 from parser.repair import is_cut, repaired, written_numbers
 from parser.vocabulary import ANSWER_KEYS, folded
@@ -41,17 +42,18 @@ class Unshown:
 def degraded(block_type: str | None, source: str, rest_unshown: str) -> TitledTable | str | Unshown:
     """The table or the text that replaces the block with this `source`, which may be cut.
 
-    `rest_unshown` is the sentence that ends the text of a cut block.
+    `rest_unshown` is the sentence that ends the text of a cut block, or the note of its table.
     """
-    members = _members(source, as_text=block_type != BlockType.CHART)
-    if block_type == BlockType.CHART and (table := _chart(members)) is not None:
+    rest = rest_unshown if is_cut(source) else ""
+    members = _members(block_type, source, as_text=block_type != BlockType.CHART)
+    if block_type == BlockType.CHART and (table := _chart(members, rest)) is not None:
         return table
-    return _text(block_type, members, rest_unshown if is_cut(source) else "")
+    return _text(block_type, members, rest)
 
 
 def degraded_text(block_type: str | None, source: str, rest_unshown: str) -> str | Unshown:
     """The same as text only: a chart is a list of its points too."""
-    return _text(block_type, _members(source, as_text=True), rest_unshown if is_cut(source) else "")
+    return _text(block_type, _members(block_type, source, as_text=True), rest_unshown if is_cut(source) else "")
 
 
 def data_text(block_type: str, data: Mapping[str, Any]) -> str | Unshown:
@@ -97,7 +99,7 @@ def _title(members: Mapping[str, Any]) -> str:
     return title.strip() if isinstance(title, str) else ""
 
 
-def _members(source: str, *, as_text: bool) -> Mapping[str, Any]:
+def _members(block_type: str | None, source: str, *, as_text: bool) -> Mapping[str, Any]:
     """The readable members. Of a cut source, these are the members up to the last complete container.
 
     `as_text`: decimals are texts with the digits that the model wrote.
@@ -107,12 +109,17 @@ def _members(source: str, *, as_text: bool) -> Mapping[str, Any]:
     members = repaired(source)
     if members is None:
         read = read_leniently(source)
-        return folded(read) if isinstance(read, dict) else {}
+        return _folded(block_type, read)
     written = written_numbers(source)
     if not as_text:
         written = {number: digits for number, digits in written.items() if Decimal(repr(number)) != Decimal(digits)}
-    exact = _spelled(members, written)
-    return folded(exact) if isinstance(exact, dict) else {}
+    return _folded(block_type, _spelled(members, written))
+
+
+def _folded(block_type: str | None, value: Any) -> Mapping[str, Any]:
+    """The members in their canonical letter case, also those that are one object too deep."""
+    members = folded(value) if isinstance(value, dict) else {}
+    return flattened(BlockType(block_type), members) if block_type in _KINDS else members
 
 
 def _spelled(value: Any, written: Mapping[float, str]) -> Any:
@@ -128,7 +135,7 @@ def _rows(members: Mapping[str, Any], *names: str) -> Sequence[Any]:
     return next((rows for rows in found if isinstance(rows, list) and rows), ())
 
 
-def _chart(members: Mapping[str, Any]) -> TitledTable | None:
+def _chart(members: Mapping[str, Any], rest: str) -> TitledTable | None:
     points = _points(members)
     keys = list(dict.fromkeys(key for point in points for key in point))
     if not keys:
@@ -142,7 +149,7 @@ def _chart(members: Mapping[str, Any]) -> TitledTable | None:
             {
                 "type": BlockType.TABLE,
                 "title": _title(members),
-                "note": "\n".join(remarks(members)),
+                "note": "\n".join(filter(None, (*remarks(members), rest))),
                 "headers": headers,
                 "rows": [[_cell(point.get(key)) for key in keys] for point in points],
             }

@@ -77,10 +77,7 @@ class Openings(HeldObjects):
                 return position + 1
         elif character == '"' and self._encoded is None:
             if _ENCODED.match(text, position) or _ENCODED_TEXT.match(text, position):
-                self._encoded = EncodedAnswer()
-                self._text = self._encoded.decode(text[position + 1 :], last=self._last)
-                self._base += position + 1
-                return 0
+                return self._decode(position + 1)
             if self._may_wait(position):
                 if _ENCODED_PREFIX.match(text, position) or STRING_PREFIX.match(text, position):
                     return self._stall(position)
@@ -88,6 +85,13 @@ class Openings(HeldObjects):
                 return self._plain_text(position)
         self._go(Signal.WORDS)
         return position
+
+    def _decode(self, position: int) -> int:
+        """From `position` the answer is one JSON string."""
+        self._encoded = EncodedAnswer()
+        self._text = self._encoded.decode(self._text[position:], last=self._last)
+        self._base += position
+        return 0
 
     def _separator(self, position: int) -> int:
         """A comma after a block. Another member of the object around the block may follow."""
@@ -161,19 +165,33 @@ class Openings(HeldObjects):
             return self._give_back(position, fence.end("fence"))
         if fence.end() == len(text) and self._may_wait(position):
             return self._stall(position)
-        if _LANGUAGE.sub("", fence["language"]).lower() in FENCES:
-            if text[fence.end() : fence.end() + 1] in ("[", "{"):
-                return self._brackets(position, fence.end())
-            if self._state is not State.PROSE:
-                if text.startswith(fence["fence"], fence.end()):
-                    self._write_prose(words_of_fence(fence.group()))
-                    return fence.end() + len(fence["fence"])  # nothing is in it
-                if self._may_wait(position) and fence["fence"].startswith(text[fence.end() :]):
-                    return self._stall(position)
+        if _LANGUAGE.sub("", fence["language"]).lower() in FENCES and (at := self._json_fence(fence)) is not None:
+            return at
         self._write_prose(text[position : fence.end()])
         self._fence = fence["fence"]
         self._go(Signal.FENCE)
         return fence.end()
+
+    def _json_fence(self, fence: re.Match[str]) -> int | None:
+        """The next position if an answer may stand in this code fence; None if it is code."""
+        text, at = self._text, fence.end()
+        if text[at : at + 1] in ("[", "{"):
+            return self._brackets(fence.start(), at)
+        waits = self._may_wait(fence.start())
+        if self._state is State.START and self._encoded is None:
+            if _ENCODED.match(text, at):  # the whole answer is one JSON string
+                self._write_prose(words_of_fence(fence.group()))
+                self._fence = fence["fence"]
+                return self._decode(at + 1)
+            if waits and _ENCODED_PREFIX.match(text, at):
+                return self._stall(fence.start())
+        if self._state is not State.PROSE:
+            if text.startswith(fence["fence"], at):
+                self._write_prose(words_of_fence(fence.group()))
+                return at + len(fence["fence"])  # nothing is in it
+            if waits and fence["fence"].startswith(text[at:]):
+                return self._stall(fence.start())
+        return None
 
     def _may_be_span(self, position: int) -> bool:
         return self._state is State.PROSE and _CODE_SPAN_PREFIX.match(self._text, position) is not None

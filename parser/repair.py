@@ -5,6 +5,7 @@ json-repair knows the faults that models make, but it also guesses. A guess that
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(r"[^\W_]{2,}")
 _ESCAPED = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)")
 _HALF = re.compile("[\ud800-\udfff]")
+_SIDE_BY_SIDE = re.compile(r"(?<![(\[{,:])['\"]\s*['\"]")
 _CUT_END = re.compile(r"[}\]][,\s]*\Z")
 
 
@@ -46,6 +48,8 @@ def repaired(source: str, budget: int = MOST_WORK) -> dict[str, Any] | None:
     """
     if len(source) > MOST_CHARACTERS or work(source) > budget:
         return None
+    if "(" in source and (literal := _python_literal(source)) is not None:
+        return literal
     cleaned = _outside_strings(_NOT_A_NUMBER, r"\g<before>null", well_formed_json(source))
     try:
         value: Any = json_repair.loads(cleaned, skip_json_loads=True)
@@ -57,6 +61,31 @@ def repaired(source: str, budget: int = MOST_WORK) -> dict[str, Any] | None:
         return None
     # json-repair makes half a surrogate pair of half an escape.
     return value if not any(isinstance(leaf, str) and _HALF.search(leaf) for leaf in leaves(value)) else None
+
+
+def _python_literal(source: str) -> dict[str, Any] | None:
+    """The object that a Python literal with tuples is, with lists for its tuples. None if JSON cannot say the same.
+
+    Nothing is guessed: escapes, which the two languages read in different ways, and strings side by side are refused.
+    """
+    if "\\" in source or _SIDE_BY_SIDE.search(source):
+        return None
+    try:
+        value = _of_json(ast.literal_eval(source))
+    except (MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _of_json(value: Any) -> Any:
+    """The value with lists for tuples. Raises `TypeError` for anything that is not JSON."""
+    if isinstance(value, list | tuple):
+        return [_of_json(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _of_json(item) for key, item in value.items()}
+    if value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
+        return value
+    raise TypeError(f"JSON has no {type(value).__name__}")
 
 
 def work(source: str) -> int:

@@ -26,8 +26,9 @@ CANONICAL: Mapping[str, BlockType] = MappingProxyType({member.value: member for 
 TYPE_SYNONYMS = _table(
     {
         _T.TEXT: "markdown md paragraph p heading header h1 h2 h3 h4 subtitle list bullet_list bulleted_list bullets "
-        "numbered_list ordered_list unordered_list code code_block plain plaintext plain_text text_block textblock "
-        "rich_text richtext string quote blockquote callout message answer response output_text summary section",
+        "numbered_list ordered_list unordered_list checklist check_list todo_list task_list code code_block plain "
+        "plaintext plain_text text_block textblock rich_text richtext string quote blockquote callout message answer "
+        "response output_text summary section",
         _T.CHART: "bar_chart barchart bar column column_chart columnchart line_chart linechart line area_chart "
         "areachart area pie_chart piechart pie donut doughnut donut_chart doughnut_chart radar_chart radarchart radar "
         "spider spider_chart radial_chart radialchart radial graph plot chart_block",

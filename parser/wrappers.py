@@ -9,7 +9,8 @@ from typing import Any
 
 from parser.blocks import BlockType
 from parser.layouts import details, is_layout, laid_out
-from parser.prose import as_written, headings, holds_prose, is_prose, lines, prose, without_headings
+from parser.nested_members import named_block
+from parser.prose import Written, as_written, headings, holds_prose, is_prose, lines, prose, without_headings
 from parser.repair import leaves, written_keys
 from parser.strings import unescaped
 from parser.vocabulary import (
@@ -119,7 +120,8 @@ def untyped(value: Mapping[str, Any]) -> BlockType | None:
     """The block that an object without a type can only be, by its members."""
     if "type" in value:
         return None
-    return next((kind for kind, members in UNTYPED.items() if members <= value.keys()), None)
+    whole = next((kind for kind, members in UNTYPED.items() if members <= value.keys()), None)
+    return named_block(value) if whole is None else whole
 
 
 def _content(value: Mapping[str, Any], source: str, *, in_prose: bool) -> list[str] | None:
@@ -195,6 +197,8 @@ def _wrapped(value: Mapping[str, Any], depth: int) -> list[str] | None:
         others.clear()
         for one in item if isinstance(item, list) else [item]:
             inner = [] if one in _NOTHING else [one] if type(one) is str and key in _TEXT_LISTS else None
+            if isinstance(item, Written) and key in CLEAR_ANSWER_KEYS and len(members) == 1:
+                inner = [str(item)]
             if isinstance(one, dict) and one:
                 inner = _wrapped(folded(one), depth + 1)
             if inner is None:

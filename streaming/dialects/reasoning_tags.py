@@ -14,6 +14,8 @@ TAGS: Final = {
     "[THINK]": "[/THINK]",
     "◁think▷": "◁/think▷",
     "<|START_THINKING|>": "<|END_THINKING|>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|channel>thought": "<channel|>",
 }
 # Words that may also be tags of an answer. If there is no other answer, what they enclose is given as the answer.
 DOUBTFUL: Final = {

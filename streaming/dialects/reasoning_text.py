@@ -34,9 +34,24 @@ Kind = Literal["reasoning", "answer", "call", "arguments"]
 Piece = tuple[Kind, str]
 
 # The first words of reasoning. An answer never speaks of "the user"; the other words may also begin an answer.
-_CERTAIN: Final = ("the user", "okay, the user", "okay, so the user", "ok, the user", "用户")
+_CERTAIN: Final = (
+    *("the user", "okay, the user", "okay, so the user", "ok, the user", "用户", "ユーザー", "사용자", "пользователь"),
+    *("der nutzer", "der benutzer", "l'utilisateur", "el usuario", "o usuário", "l'utente"),
+)
 _LIKELY: Final = (
-    "okay,",
+    "okay",
+    "ok,",
+    "the person",
+    "the question",
+    "the request",
+    "the query",
+    "the prompt",
+    "we are asked",
+    "we're asked",
+    "i'm asked",
+    "i am asked",
+    "they want",
+    "they ask",
     "let me ",
     "let's think",
     "hmm",
@@ -54,7 +69,20 @@ _LIKELY: Final = (
 # Many answers begin with the same letters, so one letter alone is not held back for these.
 _LIKELY_WORDS: Final = ("alright", "all right,", "first,", "so,", "so the ")
 # Many answers begin with these too, so no more than one sentence is held back.
-_PERHAPS: Final = ("i look", "i check", "i think", "i want", "i will", "i'll", "i see", "now ", "user ")
+_PERHAPS: Final = (
+    "looking at ",
+    "this is a ",
+    "to answer",
+    "i look",
+    "i check",
+    "i think",
+    "i want",
+    "i will",
+    "i'll",
+    "i see",
+    "now ",
+    "user ",
+)
 _FIRST_WORDS: Final = (*_CERTAIN, *_LIKELY, *_PERHAPS)
 _HELD_CHARS: Final = 400
 _SENTENCE_CHARS: Final = 120

@@ -119,6 +119,8 @@ CASES: list[tuple[str | None, str, Any]] = [
         "- Ship (2024-01-02)\n- Test (5)",
     ),
     ("chart", '{"type":"chart","data":', "A chart could not be shown."),
+    ("table", '{"type":"table","data":{"headers":["a"],"rows":[["x",1]]}}', "- a: x, 1"),
+    ("chart", '{"type":"chart","content":{"data":[{"n":3%}]}}', (["n"], [["3%"]])),
     ("table", '{"type":"table"]]}}', "A table could not be shown."),
 ]
 
@@ -156,6 +158,13 @@ def test_the_table_of_a_chart_keeps_its_title_note_and_labels(
     shown = degraded("chart", source, "The rest could not be shown.")
     assert isinstance(shown, TitledTable)
     assert (shown.title, shown.note, shown.headers, shown.rows) == (title, note, headers, [["a", 3]])
+
+
+def test_the_table_of_a_cut_chart_says_that_points_are_missing() -> None:
+    source = '{"type":"chart","title":"T","note":"By day","data":[{"s":"a","n":3},{"s":"b","n":41'
+    shown = degraded("chart", source, "The rest could not be shown.")
+    assert isinstance(shown, TitledTable)
+    assert (shown.rows, shown.note) == ([["a", 3]], "By day\nThe rest could not be shown.")
 
 
 def test_one_sentence_counts_equal_blocks() -> None:

@@ -106,6 +106,12 @@ CASES = [
     # Without an opening tag, by other first words.
     ("Let me look at the tasks.\n</think>\n\nYou have two.", "Let me look at the tasks.\n", "You have two."),
     ("Hmm, two?</think>You have two.", "Hmm, two?", "You have two."),
+    ("The request is about tasks.\n</think>\n\nTwo.", "The request is about tasks.\n", "Two."),
+    ("They want their tasks.\n</think>Two.", "They want their tasks.\n", "Two."),
+    ("Der Nutzer fragt nach Aufgaben.\n</think>Zwei.", "Der Nutzer fragt nach Aufgaben.\n", "Zwei."),
+    ("El usuario pide tareas.</think>Dos.", "El usuario pide tareas.", "Dos."),
+    ("<|channel>thought\nplan<channel|>Two.", "\nplan", "Two."),
+    ("<|begin_of_thought|>plan<|end_of_thought|>Two.", "plan", "Two."),
     ("A plan without a sign.\n</think>\n\nYou have two.", "", "A plan without a sign.\nYou have two."),
     # In a code fence, tags are part of the answer.
     ("Here:\n```html\n<think>\nx\n</think>\n```\nend", "", None),
