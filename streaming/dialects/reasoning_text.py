@@ -29,61 +29,11 @@ from streaming.dialects.reasoning_tags import (
     opening,
     possible_tag,
 )
+from streaming.dialects.reasoning_words import CERTAIN, FIRST_WORDS, LIKELY, LIKELY_WORDS, PERHAPS
 
 Kind = Literal["reasoning", "answer", "call", "arguments"]
 Piece = tuple[Kind, str]
 
-# The first words of reasoning. An answer never speaks of "the user"; the other words may also begin an answer.
-_CERTAIN: Final = (
-    *("the user", "okay, the user", "okay, so the user", "ok, the user", "用户", "ユーザー", "사용자", "пользователь"),
-    *("der nutzer", "der benutzer", "l'utilisateur", "el usuario", "o usuário", "l'utente"),
-)
-_LIKELY: Final = (
-    "okay",
-    "ok,",
-    "the person",
-    "the question",
-    "the request",
-    "the query",
-    "the prompt",
-    "we are asked",
-    "we're asked",
-    "i'm asked",
-    "i am asked",
-    "they want",
-    "they ask",
-    "let me ",
-    "let's think",
-    "hmm",
-    "wait,",
-    "we need to",
-    "we should",
-    "we have to",
-    "i need to",
-    "i should",
-    "i have to",
-    "thinking process",
-    "好的，用户",
-    "首先",
-)
-# Many answers begin with the same letters, so one letter alone is not held back for these.
-_LIKELY_WORDS: Final = ("alright", "all right,", "first,", "so,", "so the ")
-# Many answers begin with these too, so no more than one sentence is held back.
-_PERHAPS: Final = (
-    "looking at ",
-    "this is a ",
-    "to answer",
-    "i look",
-    "i check",
-    "i think",
-    "i want",
-    "i will",
-    "i'll",
-    "i see",
-    "now ",
-    "user ",
-)
-_FIRST_WORDS: Final = (*_CERTAIN, *_LIKELY, *_PERHAPS)
 _HELD_CHARS: Final = 400
 _SENTENCE_CHARS: Final = 120
 _WHITE_CHARS: Final = 200
@@ -261,16 +211,16 @@ class ReasoningText:
         """Whether text that begins with `begun` is held back until a closing tag; None if more text decides it."""
         if self._habit.unopened:
             return True
-        words = begun[: len(max(_FIRST_WORDS, key=len))].casefold()
-        if words.startswith(_CERTAIN):
+        words = begun[: len(max(FIRST_WORDS, key=len))].casefold()
+        if words.startswith(CERTAIN):
             return True
-        if self._habit.unopened is None and words.startswith((*_LIKELY, *_LIKELY_WORDS)):
+        if self._habit.unopened is None and words.startswith((*LIKELY, *LIKELY_WORDS)):
             self._bound = _HELD_CHARS
             return True
-        if self._habit.unopened is None and words.startswith(_PERHAPS):
+        if self._habit.unopened is None and words.startswith(PERHAPS):
             self._bound = _SENTENCE_CHARS
             return True
-        first_words = _FIRST_WORDS if len(words) == 1 else (*_FIRST_WORDS, *_LIKELY_WORDS)
+        first_words = FIRST_WORDS if len(words) == 1 else (*FIRST_WORDS, *LIKELY_WORDS)
         if any(first.startswith(words) for first in first_words):
             return None
         return False
