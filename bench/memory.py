@@ -6,6 +6,7 @@ python -m bench.memory --compare "session_weight=0,coverage=0.15"   that configu
 python -m bench.memory --parts                what each part of the search gives, with paired differences
 python -m bench.memory --latency              p50/p95 of recall and storage, for 1k and 10k memories among 100k
 python -m bench.memory --latency --large      the same for 1k, 10k, 100k and 300k among a million of 10,000 users
+  --unvacuumed                                directly after a bulk write: without statistics and autovacuum
 python -m bench.memory --indexes              processor time and disk of both indexes, for 10k and 100k memories
   --state DIR                                 keeps the filled database in DIR for the next run
 
@@ -19,6 +20,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -52,7 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--parts", action="store_true", help="measure what each part of the search gives instead")
     parser.add_argument("--latency", action="store_true", help="measure times instead")
-    parser.add_argument("--large", action="store_true", help="with --latency: a million rows; takes minutes and 20 GB")
+    parser.add_argument("--large", action="store_true", help="with --latency: a million rows; takes minutes and 12 GB")
+    parser.add_argument("--unvacuumed", action="store_true", help="with --latency: directly after a bulk write")
     parser.add_argument("--state", type=Path, metavar="DIR", help="with --latency: keep the filled database there")
     parser.add_argument("--indexes", action="store_true", help="compare the two indexes instead")
     options = parser.parse_args(arguments)
@@ -60,7 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
         _run(measure_indexes)
         return
     if options.latency:
-        _run(measure_latency, LARGE if options.large else SMALL, options.state)
+        scale = LARGE if options.large else SMALL
+        _run(partial(measure_latency, scale, options.state, vacuum=not options.unvacuumed))
         return
     paths = options.corpus or [*sorted(_DATA.glob("*.jsonl.gz")), _LANGUAGES]
     if not options.corpus and len(paths) == 1:

@@ -1,8 +1,9 @@
 """Fills a database with many people's memories by binary COPY: a million rows in minutes.
 
 The rows of the measured people are those that the server writes: encrypted contents, terms and vectors from their key.
-The rows of the other users have the same shape and size, but random contents and words. Users are written in turn,
-so the rows of one person are scattered, as in production. Indexes and constraints are created again at the end.
+The rows of the other users have random contents, words and signatures, but no vectors: a search reads only those of its
+own user, and they would take 8 GB per million. Users are written in turn, so the rows of one person are scattered, as
+in production. Indexes and constraints are created again at the end.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from pgvector.psycopg import register_vector
 from psycopg.sql import SQL, Identifier
 
-from memory.crypto import DIMENSIONS, Vectors
+from memory.crypto import Vectors
 from memory.keys import UserKey
 from memory.tiers import Document, content_purpose, document_key
 
@@ -80,8 +81,11 @@ def text(generator: random.Random, words: int) -> str:
     return " ".join(f"w{int(COMMONEST * VOCABULARY ** generator.random())}" for _ in range(words))
 
 
-def fill(conninfo: str, scale: Scale, people: Sequence[Person]) -> None:
-    """Write all rows. Blocks for minutes and prints its progress on stderr. `conninfo` is for a superuser."""
+def fill(conninfo: str, scale: Scale, people: Sequence[Person], *, vacuum: bool = True) -> None:
+    """Write all rows. Blocks for minutes and prints its progress on stderr. `conninfo` is for a superuser.
+
+    `vacuum` False: leaves the tables as a bulk write leaves them, with old statistics, and without autovacuum.
+    """
     started = time.perf_counter()
     with psycopg.connect(conninfo, autocommit=True) as owner:
         register_vector(owner)
@@ -90,6 +94,9 @@ def fill(conninfo: str, scale: Scale, people: Sequence[Person]) -> None:
         # All referenced rows are written too, so the foreign keys need not be checked twenty million times.
         owner.execute("SET session_replication_role = replica")
         others = _add_users(owner, scale.users)
+        if not vacuum:
+            for table in _TABLES:
+                owner.execute(SQL("ALTER TABLE {} SET (autovacuum_enabled = false)").format(Identifier(table)))
         definitions = _without_indexes(owner)
         _Rows(owner, others, people).write(started)
         _say(started, "signatures")
@@ -97,16 +104,18 @@ def fill(conninfo: str, scale: Scale, people: Sequence[Person]) -> None:
         owner.execute(
             "INSERT INTO memory_signatures"
             " (user_id, memory_id, embedding_model, signature, length, session, created_at)"
-            " SELECT user_id, id, embedding_model, binary_quantize(embedding)::bit(1536), length,"
+            " SELECT user_id, id, %s,"
+            " coalesce(binary_quantize(embedding)::bit(1536), ('x' || repeat(md5(id::text), 12))::bit(1536)), length,"
             " md5((row_number() OVER (PARTITION BY user_id ORDER BY ctid) / %s)::text)::uuid, created_at"
             " FROM memory_associative ORDER BY ctid",
-            [_IN_SESSION],
+            [MODEL, _IN_SESSION],
         )
         for definition in definitions:
             _say(started, definition)
             owner.execute(definition)
-        _say(started, "VACUUM ANALYZE")
-        owner.execute("VACUUM (FREEZE, ANALYZE)")
+        if vacuum:
+            _say(started, "VACUUM ANALYZE")
+            owner.execute("VACUUM (FREEZE, ANALYZE)")
     _say(started, "filled")
 
 
@@ -118,8 +127,6 @@ class _Rows:
         self._words = random.Random(2)
         self._numbers = np.random.default_rng(2)
         self._topics = topics()
-        rotated = self._numbers.normal(0, 1, size=(_TOPICS, DIMENSIONS)).astype(np.float32)
-        self._vectors = np.asarray(rotated / np.linalg.norm(rotated, axis=1, keepdims=True), np.float32)
 
     def write(self, started: float) -> None:
         for number in range(ROUNDS):
@@ -135,14 +142,12 @@ class _Rows:
         ids = _void(self._numbers.bytes(16 * count), 16)
         rows = _rows(count, _MEMORY)
         rows["user_id"], rows["id"] = self._others, ids
-        rows["dimensions"] = DIMENSIONS
-        rows["embedding"] = self._vectors[self._numbers.integers(_TOPICS, size=count)]
         rows["length_value"] = WORDS
         rows["content_digest"] = _void(number.to_bytes(16, "big") * count, 16)
-        rows["model"], rows["source"] = MODEL.encode(), _SOURCE
+        rows["source"] = _SOURCE
         self._copy(
-            "COPY memory_associative (user_id, id, content_encrypted, embedding, embedding_model, length,"
-            " content_digest, source) FROM STDIN (FORMAT binary)",
+            "COPY memory_associative (user_id, id, content_encrypted, length, content_digest, source)"
+            " FROM STDIN (FORMAT binary)",
             rows,
         )
         words = (COMMONEST * VOCABULARY ** self._numbers.random(size=(count, WORDS))).astype(">u8")
@@ -247,8 +252,6 @@ _MEMORY: Final = _row_type(
     ("user_id", 16, [("user_id", "V16")]),
     ("id", 16, [("id", "V16")]),
     ("content", _CONTENT_BYTES, [("content", f"V{_CONTENT_BYTES}")]),
-    ("embedding", 4 + 4 * DIMENSIONS, [("dimensions", ">i2"), ("unused", ">i2"), ("embedding", ">f4", (DIMENSIONS,))]),
-    ("model", len(MODEL), [("model", f"S{len(MODEL)}")]),
     ("length", 4, [("length_value", ">i4")]),
     ("content_digest", 16, [("content_digest", "V16")]),
     ("source", len(_SOURCE), [("source", f"S{len(_SOURCE)}")]),

@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -51,11 +52,15 @@ class SyntheticEmbedder:
         return near(self._topics, self._random, len(texts))
 
 
-async def measure_latency(scale: Scale, state: Path | None) -> None:
-    """Fill a database, or use the filled one in the folder `state`, and print Markdown tables."""
+async def measure_latency(scale: Scale, state: Path | None, *, vacuum: bool = True) -> None:
+    """Fill a database, or use the filled one in the folder `state`, and print Markdown tables.
+
+    `vacuum`: see `fill`.
+    """
     with bench_folder(state) as folder:
         note = folder / "filled.json"
-        people = _filled(scale, note) or await _fill(scale, folder, note)
+        described: dict[str, object] = {"users": scale.users, "sizes": list(scale.sizes), "vacuumed": vacuum}
+        people = _filled(described, note) or await _fill(scale, folder, note, described, vacuum=vacuum)
         async with open_environment(SyntheticEmbedder(), durable=True, folder=folder) as environment:
             print(f"\n## {scale.memories:,} memories of {scale.users + len(scale.sizes):,} users\n")
             await _print_sizes(environment)
@@ -70,31 +75,29 @@ async def _asked(environment: Environment, size: int, user_id: UUID) -> Asked:
     return Asked(user_id, size, list(key.rotation.apply(vectors)))
 
 
-def _filled(scale: Scale, note: Path) -> dict[int, UUID]:
+def _filled(described: Mapping[str, object], note: Path) -> dict[int, UUID]:
     """The measured users by the size of their memory, if a note in the folder says that it was filled."""
     if not note.exists():
         return {}
     found = json.loads(note.read_text())
-    if found["scale"] != _described(scale):
+    if found["scale"] != described:
         raise SystemExit(f"{note.parent} was filled for {found['scale']}: name another folder")
     return {int(size): UUID(user_id) for size, user_id in found["people"].items()}
 
 
-async def _fill(scale: Scale, folder: Path, note: Path) -> dict[int, UUID]:
+async def _fill(
+    scale: Scale, folder: Path, note: Path, described: Mapping[str, object], *, vacuum: bool
+) -> dict[int, UUID]:
     async with open_environment(SyntheticEmbedder(), durable=False, folder=folder) as environment:
         people = []
         for size in scale.sizes:
             user_id = await environment.person()
             people.append(Person(user_id, await environment.vault.key(user_id), size))
-        await trio.to_thread.run_sync(fill, environment.conninfo, scale, people)
+        await trio.to_thread.run_sync(partial(fill, environment.conninfo, scale, people, vacuum=vacuum))
     found = {person.size: person.user_id for person in people}
     names = {str(size): str(user_id) for size, user_id in found.items()}
-    await trio.Path(note).write_text(json.dumps({"scale": _described(scale), "people": names}))
+    await trio.Path(note).write_text(json.dumps({"scale": described, "people": names}))
     return found
-
-
-def _described(scale: Scale) -> dict[str, object]:
-    return {"users": scale.users, "sizes": list(scale.sizes)}
 
 
 async def _print_sizes(environment: Environment) -> None:
@@ -102,7 +105,7 @@ async def _print_sizes(environment: Environment) -> None:
     async with await TrioConnection.connect(environment.conninfo, autocommit=True) as owner:
         cursor = await owner.execute(
             "SELECT relname, pg_size_pretty(pg_table_size(oid)), pg_size_pretty(pg_indexes_size(oid))"
-            " FROM pg_class WHERE relname IN ('memory_associative', 'memory_terms')"
+            " FROM pg_class WHERE relname IN ('memory_associative', 'memory_signatures', 'memory_terms')"
         )
         for name, table, indexes in await cursor.fetchall():
             print(f"| `{name}` | {table} | {indexes} |")

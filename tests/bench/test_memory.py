@@ -9,6 +9,7 @@ import signal
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,11 @@ import psycopg
 import pytest
 import trio
 
-from bench.memories.bulk_load import ROUNDS, Scale
+from bench.memories.bulk_load import ROUNDS, Person, Scale, fill
 from bench.memories.comparison import Configuration, difference
 from bench.memories.corpus import read_corpus
 from bench.memories.environment import Environment, Remembering, bench_folder, open_environment
-from bench.memories.latency import measure_latency
+from bench.memories.latency import SyntheticEmbedder, measure_latency
 from bench.memories.quality import BLIND, CLEAR, FUSED, Report, Tally, measure_quality
 from bench.memories.stored import write
 from bench.memories.strangers import small_talk
@@ -29,6 +30,7 @@ from memory.crypto.rotation import Vectors
 from memory.limits import MemoryLimits
 from memory.recall import Floor
 from memory.recall.recall import Recall
+from sql.driver import TrioConnection
 from sql.pool import Pool
 from tests.memory.memories import Memories, WordEmbedder
 
@@ -185,6 +187,27 @@ def test_a_filled_database_is_measured_and_taken_again(tmp_path: Path, capsys: p
     assert "filled" not in capsys.readouterr().err
     with pytest.raises(SystemExit, match="another folder"):
         trio.run(measure_latency, Scale(users=6, sizes=(ROUNDS,)), tmp_path)
+    with pytest.raises(SystemExit, match="another folder"):
+        trio.run(partial(measure_latency, scale, tmp_path, vacuum=False))
+
+
+async def test_a_database_can_be_measured_as_a_bulk_write_leaves_it(tmp_path: Path) -> None:
+    async with open_environment(SyntheticEmbedder(), durable=False, folder=tmp_path) as environment:
+        user_id = await environment.person()
+        person = Person(user_id, await environment.vault.key(user_id), ROUNDS)
+        await trio.to_thread.run_sync(
+            partial(fill, environment.conninfo, Scale(users=5, sizes=(ROUNDS,)), [person], vacuum=False)
+        )
+        async with await TrioConnection.connect(environment.conninfo, autocommit=True) as owner:
+            cursor = await owner.execute(
+                "SELECT (SELECT count(*) FROM memory_signatures), (SELECT count(embedding) FROM memory_associative),"
+                " (SELECT reloptions @> '{autovacuum_enabled=false}' FROM pg_class WHERE relname = 'memory_terms'),"
+                " (SELECT relallvisible FROM pg_class WHERE relname = 'memory_signatures')"
+            )
+            # The memories of others have signatures, but no vectors.
+            assert await cursor.fetchall() == [(6 * ROUNDS, ROUNDS, True, 0)]
+        recalled = await environment.middleware.enrich_context(user_id, "w20 w21 w22 w23 w24 w25 w26 w27")
+        assert recalled.associative
 
 
 async def test_a_text_is_embedded_once() -> None:
