@@ -1,6 +1,7 @@
 """What an answer says about changes of the person's items: that one was made, that none was made, or a question.
 
-Pure, for the languages of `person/catalogues`: English, German, French, Spanish, Japanese and Arabic.
+Pure, for the languages of `person/catalogues`: English, German, French, Spanish, Japanese and Arabic. Others are in
+`agents/claims_elsewhere.py`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from typing import Final
+
+from agents.claims_elsewhere import claims_elsewhere
 
 _I: Final = re.IGNORECASE
 # Verbs of changes, as participles. German, French and Spanish ones by their stems.
@@ -82,7 +85,7 @@ _ALONE: Final = re.compile(
 # Japanese and Arabic, without word boundaries between a particle and its noun.
 _ACTIVE_ELSEWHERE: Final = re.compile(
     r"(?:(?:を|は)?(?:削除|消去|追加|作成|登録|変更|更新|修正|移動|延期|アーカイブ|保存)|完了(?:済み)?に|を完了)(?:いた)?し(?:ておき)?ました|"
-    r"(?:حذفت|أزلت|أضفت|أنشأت|حدّ?ثت|عدّ?لت|غيّ?رت|نقلت|أكملت|أنهيت|أجّ?لت|أرشفت|قمت ب)"
+    r"(?:حذفت|أزلت|أضفت|أنشأت|حدّ?ثت|عدّ?لت|غيّ?رت|نقلت|أكملت|أنهيت|أجّ?لت|أرشفت|وضعت علامة|قمت ب)"
 )
 _PASSIVE_ELSEWHERE: Final = re.compile(
     r"(?:削除|消去|追加|作成|登録|変更|更新|修正|移動|延期|保存)されました|が?完了しました|"
@@ -145,8 +148,10 @@ def claims_all(answer: str) -> bool:
 
 def _claims(sentence: str, titles: Collection[str], *, asked: bool, read: bool) -> bool:
     question = sentence.endswith(("?", "？", "؟", "か。"))
-    if not sentence.isascii() and _claims_elsewhere(sentence, titles, asked=asked, read=read):
+    if not sentence.isascii() and _claims_in_other_script(sentence, titles, asked=asked, read=read):
         return not question
+    if not question and claims_elsewhere(sentence, titles, asked=asked, read=read):
+        return True
     if _CLAIM.search(sentence.lower()) is None or _NEGATED.search(sentence):
         return False
     named = _NOUN.search(sentence) is not None or any(
@@ -174,7 +179,7 @@ def _claims(sentence: str, titles: Collection[str], *, asked: bool, read: bool) 
     return not read and (named or asked) and _PASSIVE.search(sentence) is not None
 
 
-def _claims_elsewhere(sentence: str, titles: Collection[str], *, asked: bool, read: bool) -> bool:
+def _claims_in_other_script(sentence: str, titles: Collection[str], *, asked: bool, read: bool) -> bool:
     """Whether a sentence in Japanese or Arabic claims a change, questions included."""
     if _LETTER_ELSEWHERE.search(sentence) is None:
         return False

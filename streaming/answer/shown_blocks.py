@@ -11,6 +11,7 @@ from typing import Any, Final
 _EMPTY: Final = re.compile(
     r"""(?:(?:`{3,}|~{3,})(?:json[c5l]?|ndjson)?(?=\s|\Z)
     |\{\ ?"(?:t(?:y(?:p(?:e(?:"\ ?(?::\ ?(?:"[a-z_]{0,20}"?)?)?)?)?)?)?)?\Z
+    |&(?:nbsp|ensp|emsp|thinsp|zwnj|zwj|shy|ZeroWidthSpace|NoBreak|\#160|\#8203|\#x[aA]0|\#x200[bB]);
     |<!--.*?(?:-->|\Z)|<br\ ?/?>|\*\*\s?\*\*|__\s?__
     |</?s>|<eos>|<end_of_turn>|<[|｜][\w▁]{1,40}[|｜]>|\[/INST\]
     |[\s\u00ad\u200b-\u200f\u2060\ufeff\[\]{}",:`~]|\b(?:null|undefined|None)\b)*""",
@@ -19,6 +20,8 @@ _EMPTY: Final = re.compile(
 _EMPTY_WORDS: Final = (
     *("null", "undefined", "None", "jsonc", "json5", "jsonl", "ndjson"),
     *("<!--", "<br>", "<br/>", "<br />", "** **", "****", "__ __", "____"),
+    *("&nbsp;", "&ensp;", "&emsp;", "&thinsp;", "&zwnj;", "&zwj;", "&shy;", "&ZeroWidthSpace;", "&NoBreak;"),
+    *("&#160;", "&#8203;", "&#xa0;", "&#xA0;", "&#x200b;", "&#x200B;"),
     *("</s>", "<s>", "<eos>", "<end_of_turn>", "/INST]"),
 )
 _TOKEN_BEGUN: Final = re.compile(r"<[|｜][\w▁]{0,40}[|｜]?\Z")
