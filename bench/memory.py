@@ -8,6 +8,7 @@ python -m bench.memory --latency              p50/p95 of recall and storage, for
 python -m bench.memory --latency --large      the same for 1k, 10k, 100k and 300k among a million of 10,000 users
   --unvacuumed                                directly after a bulk write: without statistics and autovacuum
 python -m bench.memory --indexes              processor time and disk of both indexes, for 10k and 100k memories
+python -m bench.memory --attacks              what a reader of the database learns, by attacks on stored rows
   --state DIR                                 keeps the filled database in DIR for the next run
 
 Tables are Markdown, on stdout; progress is on stderr.
@@ -26,6 +27,7 @@ from typing import Final
 
 import trio
 
+from bench.memories.attacks import measure_attacks
 from bench.memories.comparison import Configuration
 from bench.memories.environment import Remembering, open_environment
 from bench.memories.indexes import measure_indexes
@@ -58,7 +60,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--unvacuumed", action="store_true", help="with --latency: directly after a bulk write")
     parser.add_argument("--state", type=Path, metavar="DIR", help="with --latency: keep the filled database there")
     parser.add_argument("--indexes", action="store_true", help="compare the two indexes instead")
+    parser.add_argument("--attacks", action="store_true", help="attack the stored rows instead")
     options = parser.parse_args(arguments)
+    if options.attacks:
+        _run(_attacks, (options.corpus or [_DATA / "cranfield.jsonl.gz"])[0])
+        return
     if options.indexes:
         _run(measure_indexes)
         return
@@ -105,6 +111,15 @@ async def _quality(paths: list[Path], lexical: bool, other: Configuration | None
             await measure_parts(environment, paths)
         else:
             await measure_quality(environment, paths, other)
+
+
+async def _attacks(path: Path) -> None:
+    embedder = await _embedder()
+    if embedder is None:
+        return
+    remembering = Remembering(embedder)
+    async with open_environment(remembering, durable=False) as environment:
+        await measure_attacks(environment, remembering, path)
 
 
 async def _embedder() -> Embedder | None:

@@ -2,13 +2,14 @@
 
 Each index term of a text (see `memory/text`) is replaced by its HMAC-SHA256, cut to 16 bytes. The HMAC's key is derived
 from the user's key. Equal words of one user have equal blind terms, so counting them works as with the words. The blind
-terms of different users have nothing in common, and without the key a guessed word can't be checked.
+terms of different users have nothing in common, and a single guessed word can't be checked without the key.
 
 16 bytes are enough: two of n words of a user collide with probability n²/2¹²⁹ (10⁻²⁷ for a million words). They take
 half the space of a full HMAC, and terms are most of the index. A reader of the database still sees how many different
 words a memory has, and which memories share a word. So terms are in the order of their values and not of the text, the
 commonest words are not indexed, and the day of a memory has no terms, because its rows have a readable time. Other
-frequent words can still be guessed by their frequency.
+frequent words can still be guessed by their frequency. A reader who knows some of a user's texts recognises them by the
+numbers of their words, and then reads their words wherever else they are (`bench/memories/attacks.py`).
 """
 
 from __future__ import annotations

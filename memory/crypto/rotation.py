@@ -7,8 +7,9 @@ rounds of sign flips, a permutation, and a fixed orthonormal transform (Walsh-Ha
 This is not semantic security, because it keeps the cosines between one user's vectors. A reader of the database sees
 which memories are similar. With a list of texts that may be stored, the reader can name those that are: of 300 rows,
 all 150 whose text was on a list of 657 were named, without a single known pair. With as many known pairs of text and
-vector as the embedding has dimensions (384 or 1536), the reader can compute the matrix. Inverting a single vector, and
-comparing the vectors of two users, needs the key. `tests/memory/crypto/test_limits.py` shows all of this.
+vector as the embedding has numbers (384, 896 or 1536), the reader can compute the matrix. Inverting a single vector,
+and comparing the vectors of two users, needs the key.
+`tests/memory/crypto/test_limits.py` and `bench/memories/attacks.py` show all of this.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from uuid import UUID, uuid4
 import numpy as np
 import psycopg
 from cryptography.fernet import Fernet
-from numpy.typing import NDArray
 from psycopg.sql import SQL, Identifier
 
+from bench.memories.attacks import named_by_counts, named_by_inner_products, words_of
 from memory.crypto.blind_terms import BlindTerms
 from memory.crypto.rotation import Rotation, Vectors
 from memory.segments import Entry, Segment
@@ -25,7 +25,6 @@ from sql.pool import Pool
 from tests.memory.memories import Memories, WordEmbedder
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-TOLERANCE = 2e-6
 FIRST = datetime(2026, 5, 5, tzinfo=UTC)
 
 
@@ -34,24 +33,6 @@ def embeddings(count: int, seed: int) -> Vectors:
     numbers = np.random.default_rng(seed)
     made = np.ones(384) / np.sqrt(384) * 1.2 + numbers.normal(size=(count, 384)) / np.sqrt(384)
     return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
-
-
-def named_by_inner_products(rows: Vectors, candidates: Vectors) -> NDArray[np.int64]:
-    """For each row the candidate that it most likely is, or -1: cosines between rows are those between the texts."""
-    known = candidates @ candidates.T
-    first, second = np.triu_indices(len(candidates), 1)
-    order = np.argsort(known[first, second])
-    cosines, first, second = known[first, second][order], first[order], second[order]
-    votes = np.zeros((len(rows), len(candidates)), np.int64)
-    seen = rows @ rows.T
-    for row, other in zip(*np.triu_indices(len(rows), 1), strict=True):
-        low, high = np.searchsorted(cosines, [seen[row, other] - TOLERANCE, seen[row, other] + TOLERANCE])
-        for pair in range(low, high):
-            for place in (row, other):
-                votes[place, first[pair]] += 1
-                votes[place, second[pair]] += 1
-    best = np.sort(votes, axis=1)
-    return np.where(best[:, -1] > 2 * best[:, -2], votes.argmax(axis=1), -1)
 
 
 def test_the_limit_of_the_rotation_texts_are_named_from_a_list_of_candidates() -> None:
@@ -159,3 +140,32 @@ def test_the_limit_of_blind_terms_frequent_words_are_guessed_by_their_frequency(
     counted = Counter(term for text in texts for term in terms.document(text).counts)
     guessed = [term for term, _ in counted.most_common(2)]
     assert guessed == [terms.query(word)[0] for word in ("project", "apollo")]
+
+
+def _texts(count: int, seed: int) -> list[str]:
+    """Texts of about 30 words that occur as often as words of real texts do: the n-th word with weight 1/n."""
+    numbers = random.Random(seed)
+    words = [f"word{number}" for number in range(400)]
+    weights = [1 / number for number in range(1, 401)]
+    return [" ".join(numbers.choices(words, weights, k=numbers.randrange(20, 40))) for _ in range(count)]
+
+
+def test_the_limit_of_blind_terms_numbers_of_words_name_texts_of_a_list() -> None:
+    """Without vectors: how often the words of a text occur is nearly unique, and the same in its rows."""
+    terms, listed = BlindTerms(Fernet.generate_key()), _texts(200, 1)
+    rows = [terms.document(text).counts for text in [*listed[:50], *_texts(50, 2)]]
+    named = named_by_counts(rows, listed)
+    right = int((named[:50] == np.arange(50)).sum())
+    assert right > 30
+    assert int((named >= 0).sum()) - right < right / 2
+
+
+def test_the_limit_of_blind_terms_named_texts_give_the_words_of_other_rows() -> None:
+    """A term is the word that is in the same named texts. Then that word is read in every other row that has it."""
+    terms, listed, others = BlindTerms(Fernet.generate_key()), _texts(150, 1), _texts(150, 2)
+    rows = [terms.document(text).counts for text in [*listed, *others]]
+    found = words_of(rows, dict(enumerate(listed)))
+    assert len(found) > 150
+    assert all(terms.query(stem)[:1] == [term] for term, stem in found.items())
+    unlisted = [term for row in rows[150:] for term in row]
+    assert sum(term in found for term in unlisted) / len(unlisted) > 0.8
