@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from streaming.dialects.anthropic_messages import AnthropicMessages
 from streaming.dialects.base import Dialect, ModelHabits, PayloadDecoder
-from streaming.dialects.conversation import own_state
+from streaming.dialects.conversation import own_state, with_replies
 from streaming.dialects.gemini_native import GeminiNative
 from streaming.dialects.hosts import at_host, is_self_hosted, separates_reasoning
 from streaming.dialects.openai_chat import OpenAIChat
@@ -42,4 +42,5 @@ __all__ = [
     "is_self_hosted",
     "own_state",
     "separates_reasoning",
+    "with_replies",
 ]

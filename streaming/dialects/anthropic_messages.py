@@ -155,14 +155,19 @@ def _messages(messages: tuple[Message, ...], model: str) -> list[dict[str, Any]]
 def _blocks(message: Message) -> list[dict[str, Any]]:
     if message.role == "tool":
         return [{"type": "tool_result", "tool_use_id": message.tool_call_id or "", "content": message.content}]
-    # Thinking blocks are signed: the API takes them back unchanged, and first.
-    blocks: list[dict[str, Any]] = list(message.state.data.get("thinking", ())) if message.state is not None else []
-    if message.content.strip():
-        blocks.append({"type": "text", "text": message.content})
-    return blocks + [
+    texts = [{"type": "text", "text": message.content}] if message.content.strip() else []
+    blocks: list[dict[str, Any]] = texts + [
         {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call)}
         for call in message.tool_calls
     ]
+    if message.state is None:
+        return blocks
+    # Thinking blocks are signed: the API takes them back unchanged, and where they were.
+    thinking = message.state.data.get("thinking", ())
+    places = message.state.data.get("thinking_places") or [(0, 0)] * len(thinking)
+    for shift, (block, (after_text, calls)) in enumerate(zip(thinking, places, strict=True)):
+        blocks.insert((len(texts) if after_text or calls else 0) + calls + shift, block)
+    return blocks
 
 
 @dataclass(slots=True)
@@ -182,6 +187,8 @@ class AnthropicMessagesDecoder(TaggedTextDecoder):
         self._tools: dict[int, _OpenTool] = {}
         self._calls = 0
         self._thinking: dict[int, dict[str, Any]] = {}
+        self._thinking_places: dict[int, tuple[int, int]] = {}  # 1 after text, and the number of calls before
+        self._text_came = False
         self._input_tokens = 0
         self._output_tokens = 0
         self._cached_tokens: object = None
@@ -206,6 +213,7 @@ class AnthropicMessagesDecoder(TaggedTextDecoder):
                 self._calls -= len(self._tools)
                 self._tools.clear()
                 self._thinking.clear()
+                self._text_came = False
                 self._read_message(payload.get("message"))
             case "message_delta":
                 self._read_usage(payload.get("usage"))
@@ -239,13 +247,16 @@ class AnthropicMessagesDecoder(TaggedTextDecoder):
             return
         match block.get("type"):
             case "text":
+                self._text_came = True
                 self._add_answer(block.get("text"))
             case "thinking":
+                self._thinking_places[index] = (int(self._text_came), self._calls)
                 self._add_separate(block.get("thinking"))
                 self._thinking[index] = {"type": "thinking", "thinking": "", "signature": ""}
                 self._extend_thinking(index, "thinking", block.get("thinking"))
                 self._extend_thinking(index, "signature", block.get("signature"))
             case "redacted_thinking":
+                self._thinking_places[index] = (int(self._text_came), self._calls)
                 self._thinking[index] = {"type": "redacted_thinking", "data": block.get("data")}
             case "tool_use":
                 given = block.get("input")
@@ -282,8 +293,12 @@ class AnthropicMessagesDecoder(TaggedTextDecoder):
             block[field] += piece
 
     def _state(self) -> dict[str, Any]:
-        blocks = [block for block in self._thinking.values() if block.get("signature") or block.get("data")]
-        return {"thinking": blocks} if blocks else {}
+        signed = {at: block for at, block in self._thinking.items() if block.get("signature") or block.get("data")}
+        if not signed:
+            return {}
+        places = [self._thinking_places[index] for index in signed]
+        moved = {"thinking_places": places} if any(map(any, places)) else {}
+        return {"thinking": list(signed.values()), **moved}
 
     def _close_block(self, index: int) -> None:
         tool = self._tools.pop(index, None)

@@ -48,6 +48,16 @@ def conversation(messages: Sequence[Message], model: str = "") -> list[Message]:
     return _with_own_ids(joined)
 
 
+def with_replies(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """`messages` with a short reply of the assistant between the result of a tool and the user's next message."""
+    made: list[Message] = []
+    for message in messages:
+        if message.role == "user" and made and made[-1].role == "tool":
+            made.append(_REPLY)
+        made.append(message)
+    return tuple(made)
+
+
 def own_state(messages: Iterable[Message], origin: str) -> tuple[Message, ...]:
     """`messages` without the state that another model than `origin` sent: no model accepts that of another one."""
     return tuple(

@@ -21,6 +21,8 @@ class _OpenCall:
 
     index: int
     arguments: dict[str, Any] = field(default_factory=dict)
+    text: str = "{}"
+    """The arguments as the provider wrote them, if it sent no object."""
 
 
 class GeminiFunctionCalls:
@@ -50,7 +52,11 @@ class GeminiFunctionCalls:
             deltas.append(ToolCallDelta(self._open.index, _text(call.get("id")), name, state=state))
         if self._open is None:
             return deltas
-        if isinstance(arguments := call.get("args"), dict):
+        arguments = call.get("args")
+        if isinstance(arguments, str):  # from a gateway that keeps them as text
+            self._open.text = arguments
+            arguments = _object(arguments)
+        if isinstance(arguments, dict):
             self._open.arguments |= arguments
         for piece in objects(call.get("partialArgs")):
             _put(self._open.arguments, piece)
@@ -64,7 +70,17 @@ class GeminiFunctionCalls:
     def close(self) -> list[ToolCallDelta]:
         """The arguments of the call that is open, if one is."""
         call, self._open = self._open, None
-        return [] if call is None else [ToolCallDelta(call.index, arguments=json.dumps(call.arguments))]
+        if call is None:
+            return []
+        return [ToolCallDelta(call.index, arguments=json.dumps(call.arguments) if call.arguments else call.text)]
+
+
+def _object(text: str) -> object:
+    """The JSON value that `text` is; None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _put(arguments: dict[str, Any], piece: dict[str, Any]) -> None:

@@ -234,7 +234,7 @@ class OpenAIChatDecoder(TaggedTextDecoder):
         # Most chunks hold one piece of text and nothing else.
         if reasoning:
             self._add_separate(reasoning)
-        if content:
+        if content or content == 0:
             self._add_answer(content)
         if refusal := delta.get("refusal"):  # text for the person
             self._add_refusal(refusal)

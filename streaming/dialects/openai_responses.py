@@ -132,7 +132,8 @@ class OpenAIResponsesDecoder(TaggedTextDecoder):
         super().__init__(habits)
         self._calls: list[_OpenCall] = []
         self._call_at: dict[object, _OpenCall] = {}
-        self._parts: set[tuple[object, object, object]] = set()
+        self._parts: set[tuple[object, object, object]] = set()  # those of which deltas came, until they are done
+        self._done: set[tuple[object, object, object]] = set()
         self._reasoning_items: list[tuple[int, dict[str, Any]]] = []
 
     def _plain_text(self, events: bytes) -> str | None:
@@ -142,6 +143,17 @@ class OpenAIResponsesDecoder(TaggedTextDecoder):
         self._parts.update([(delta.output_index, None, delta.content_index) for delta in deltas])
         return "".join([delta.delta for delta in deltas])
 
+    def _is_new(self, payload: dict[str, Any]) -> bool:
+        """Whether no deltas came of the part that is done. Gateways leave out ids and indexes, of some events only."""
+        part = _part(payload, "content_index")
+        if part in self._done:
+            return False
+        if part[:2] != (None, None):
+            self._done.add(part)
+        known = {one for one in self._parts if _may_be_same(one, part)}
+        self._parts -= known
+        return not known
+
     def _read(self, payload: dict[str, Any]) -> None:
         match payload.get("type"):
             case "response.output_text.delta":
@@ -150,9 +162,9 @@ class OpenAIResponsesDecoder(TaggedTextDecoder):
             case "response.refusal.delta":
                 self._parts.add(_part(payload, "content_index"))
                 self._add_refusal(payload.get("delta"))
-            case "response.output_text.done" if _part(payload, "content_index") not in self._parts:
+            case "response.output_text.done" if self._is_new(payload):
                 self._add_answer(payload.get("text"))
-            case "response.refusal.done" if _part(payload, "content_index") not in self._parts:
+            case "response.refusal.done" if self._is_new(payload):
                 self._add_refusal(payload.get("refusal"))
             case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta":
                 self._add_separate(payload.get("delta"))
@@ -270,6 +282,10 @@ class OpenAIResponsesDecoder(TaggedTextDecoder):
                     self._add_answer(part.get("text"))
                 else:
                     self._add_refusal(part.get("refusal"))
+
+
+def _may_be_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    return all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
 
 
 def _part(payload: dict[str, Any], place: str) -> tuple[object, object, object]:

@@ -58,6 +58,8 @@ class TaggedTextDecoder(JsonPayloadDecoder):
 
     def _add_answer(self, text: object) -> None:
         """Add text of the model, in which reasoning or a call may begin or end."""
+        if isinstance(text, int | float) and not isinstance(text, bool):
+            text = str(text)  # a gateway took a token for a number
         if not isinstance(text, str) or not text:
             return
         if self._reasoning_text.is_answer(text):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final, Literal
 
-from streaming.chat import ChatRequest
+from streaming.chat import ChatRequest, Message
+from streaming.dialects import with_replies
 
-Field = Literal["strict", "schema", "required"]
-"""`strict`: arguments held to their schemas. `schema`: a schema next to tools. `required`: this tool choice."""
+Field = Literal["strict", "schema", "required", "user_after_tool"]
+"""`strict`: arguments held to their schemas. `schema`: a schema next to tools. `required`: this tool choice.
 
-_FIELDS: Final[tuple[Field, ...]] = ("required", "strict", "schema")  # the commonest refusal first
+`user_after_tool`: a message of the user directly after the result of a tool, which Mistral's tokenizer refuses.
+"""
+
+_FIELDS: Final[tuple[Field, ...]] = ("required", "strict", "schema", "user_after_tool")  # the commonest refusal first
 
 
 class Refusals:
@@ -53,7 +58,10 @@ class Refusals:
 
 
 def _key(field: Field, request: ChatRequest) -> tuple[Field, str]:
-    return field, "" if field == "required" else f"{request.cache_key} {request.response_schema_name}"
+    return field, "" if field in (
+        "required",
+        "user_after_tool",
+    ) else f"{request.cache_key} {request.response_schema_name}"
 
 
 def _used(request: ChatRequest) -> list[Field]:
@@ -61,8 +69,13 @@ def _used(request: ChatRequest) -> list[Field]:
         "strict": request.strict and bool(request.tools),
         "schema": request.response_schema is not None and bool(request.tools),
         "required": request.tool_choice == "required",
+        "user_after_tool": any(map(_is_user_after_tool, pairwise(request.messages))),
     }
     return [field for field in _FIELDS if used[field]]
+
+
+def _is_user_after_tool(pair: tuple[Message, Message]) -> bool:
+    return (pair[0].role, pair[1].role) == ("tool", "user")
 
 
 def _without(request: ChatRequest, fields: list[Field]) -> ChatRequest:
@@ -72,4 +85,6 @@ def _without(request: ChatRequest, fields: list[Field]) -> ChatRequest:
         request = replace(request, response_schema=None)
     if "required" in fields and request.tool_choice == "required":
         request = replace(request, tool_choice="auto")
+    if "user_after_tool" in fields:
+        request = replace(request, messages=with_replies(request.messages))
     return request

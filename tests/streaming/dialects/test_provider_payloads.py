@@ -318,3 +318,36 @@ def test_gemini_arguments_by_json_paths(pieces: list[dict[str, Any]], arguments:
 )
 def test_cached_tokens_are_read_from_every_dialect(dialect: str, payload: Any, expected: UsageDelta) -> None:
     assert [delta for delta in run(dialect, payload) if isinstance(delta, UsageDelta)] == [expected]
+
+
+@pytest.mark.parametrize(("written", "arguments"), [('{"id":"t1"}', '{"id": "t1"}'), ('{"id', '{"id'), ("[1]", "[1]")])
+def test_gemini_arguments_as_text(written: str, arguments: str) -> None:
+    deltas = run("gemini-native", candidate({"functionCall": {"name": "f", "args": written}}, finish="STOP"))
+    assert [call.arguments for call in calls_in(deltas)] == [arguments]
+
+
+@pytest.mark.parametrize(
+    "of_delta", [{}, {"item_id": "m"}, {"output_index": 0}, {"output_index": 0, "content_index": 0}]
+)
+@pytest.mark.parametrize("of_done", [{}, {"item_id": "m"}, {"output_index": 0}, {"item_id": "m", "content_index": 0}])
+def test_responses_done_event_with_other_fields_than_its_deltas(of_delta: Any, of_done: Any) -> None:
+    deltas = run(
+        "openai-responses",
+        {"type": "response.output_text.delta", "delta": "Tw", **of_delta},
+        {"type": "response.output_text.delta", "delta": "o.", **of_delta},
+        {"type": "response.output_text.done", "text": "Two.", **of_done},
+        {"type": "response.output_text.done", "text": " Three.", "output_index": 1, "content_index": 0},
+        completed(),
+    )
+    assert "".join(delta.text for delta in deltas if isinstance(delta, ContentDelta)) == "Two. Three."
+
+
+@pytest.mark.parametrize(("content", "shown"), [(5, "5"), (0, "0"), (2.5, "2.5"), (True, ""), (None, "")])
+def test_chat_content_that_a_gateway_took_for_a_number(content: Any, shown: str) -> None:
+    deltas = run(
+        "openai-chat",
+        {"choices": [{"index": 0, "delta": {"content": "In "}}]},
+        {"choices": [{"index": 0, "delta": {"content": content}}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+    )
+    assert "".join(delta.text for delta in deltas if isinstance(delta, ContentDelta)) == f"In {shown}"

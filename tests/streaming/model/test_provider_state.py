@@ -232,6 +232,32 @@ CASES = {
         ],
         DIALECTS["anthropic-messages"],
     ),
+    "anthropic, thinking between text and calls": Case(
+        events(
+            {"type": "message_start", "message": {"content": []}},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "redacted_thinking", "data": "A"}},
+            {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": "I look."}},
+            {"type": "content_block_start", "index": 2, "content_block": {"type": "redacted_thinking", "data": "B"}},
+            {
+                "type": "content_block_start",
+                "index": 3,
+                "content_block": {"type": "tool_use", "id": "toolu_1", "name": "get_task", "input": {}},
+            },
+            {"type": "content_block_stop", "index": 3},
+            {"type": "content_block_start", "index": 4, "content_block": {"type": "redacted_thinking", "data": "C"}},
+            {"type": "message_delta", "delta": {"stop_reason": "tool_use"}},
+            {"type": "message_stop"},
+        ),
+        lambda body: body["messages"][1]["content"],
+        [
+            {"type": "redacted_thinking", "data": "A"},
+            {"type": "text", "text": "I look."},
+            {"type": "redacted_thinking", "data": "B"},
+            {"type": "tool_use", "id": "call00001", "name": "get_task", "input": {}},
+            {"type": "redacted_thinking", "data": "C"},
+        ],
+        DIALECTS["anthropic-messages"],
+    ),
 }
 DONE = {
     "openai-chat": events({"choices": [{"index": 0, "delta": {"content": "Two."}, "finish_reason": "stop"}]}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -10,10 +11,10 @@ import pytest
 import structlog
 import trio
 
-from streaming.chat import ChatRequest, Message, ToolSpec
+from streaming.chat import ChatRequest, Message, ToolCall, ToolSpec
 from streaming.dialects import DIALECTS, at_host
 from streaming.model import ChatModel, ModelConfig, ModelError, open_http_client
-from tests.model_server import ModelServer, ReceivedRequest, Step, error_status, open_model_server, sse
+from tests.model_server import ModelServer, ReceivedRequest, Step, error_status, open_model_server, sse, text_stream
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 REQUEST = ChatRequest(
@@ -125,3 +126,26 @@ async def test_a_dialect_that_does_not_send_a_field_is_not_asked_without_it(
                 ChatModel(client, ModelConfig("m", server.url)), ChatRequest(REQUEST.messages, tools=REQUEST.tools)
             )
         assert len(server.requests) == 1
+
+
+async def test_a_user_message_after_a_result_that_a_server_refuses_gets_a_reply_before_it(
+    nursery: trio.Nursery,
+) -> None:
+    messages = (
+        Message("user", "hi"),
+        Message("assistant", "", tool_calls=(ToolCall("a", "look", "{}"),)),
+        Message("tool", "seen", tool_call_id="a"),
+        Message("user", "go on"),
+    )
+
+    def mistral(request: ReceivedRequest) -> list[Step]:
+        roles = [message["role"] for message in request.body["messages"]]
+        return error_status(400) if ("tool", "user") in pairwise(roles) else text_stream("x")
+
+    async with open_model_server(nursery) as server, open_http_client() as client:
+        server.fallback = mistral
+        model = ChatModel(client, ModelConfig("a model of their own", server.url))
+        for calls in (2, 3):
+            await call(model, ChatRequest(messages))
+            assert len(server.requests) == calls
+            assert [one["role"] for one in server.requests[-1].body["messages"]][-3:] == ["tool", "assistant", "user"]
