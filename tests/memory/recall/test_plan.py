@@ -24,8 +24,8 @@ from tests.memory.rows import MODEL, Person, add_memories, add_person, seeing
 
 STATEMENTS = Statements.load()
 OWN, OTHERS = 800, 60
-ROWS_PER_MEMORY = 120
-"""Rows that all steps may read, per memory. About 90 are needed; a nested loop of two large sides reads over 1,000."""
+ROWS_PER_MEMORY = 60
+"""Rows that all steps may read, per memory. About 55 are needed; a nested loop of two large sides reads over 1,000."""
 
 
 def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
