@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from memory.recall.search import TimeRange
-from memory.text import telling_words
+from memory.text import is_question, telling_words
 from person import PastDays, StatedLocale, past_days, resolve_locale
 
 # Verbs that say nothing about the topic: "What did we discuss last week?" asks for everything of that week.
@@ -43,6 +43,11 @@ _JAPANESE: Final = re.compile(
 _JAPANESE_SAYING: Final = re.compile("話|相談|言[いっ]|教え")
 _ASKING: Final = re.compile(
     rf"\b(?:{'|'.join(' '.join(_VERBS).split())})\b|話し(?:た|ました)|言い?(?:った|ました)", re.IGNORECASE
+)
+# The beginning of a question in other languages than English, or what makes a sentence a question.
+_QUESTION: Final = re.compile(
+    r"[?？؟]|^\W*(?:was|wer|wen|wem|wo|wor\w+|wann|wie|welche\w*|warum|qu'\S+|que|quoi|qui|quand|quel\w*|comment|cual\w*"
+    r"|donde|cuando|quien\w*|como|ماذا|ما|متى|اين|هل|من|عن ماذا)\b|何|誰|どこ|いつ|か。?$"
 )
 _SAYING: Final = frozenset(" ".join((*_VERBS, *_TALKS)).split())
 _NO_TOPIC: Final = _SAYING | frozenset(" ".join(_OTHERS).split())
@@ -81,11 +86,17 @@ def past_range(message: str, locales: Sequence[StatedLocale], at: datetime) -> P
         since, until = calendar.at_hour(days.since, first), min(until, calendar.at_hour(days.since, last))
     if locale.time_zone_source == "default":
         since, until = since - _EARLIER, until + _LATER
-    return Past(TimeRange(since, until), _ASKING.sub(" ", days.rest), _is_whole(days))
+    return Past(TimeRange(since, until), _ASKING.sub(" ", days.rest), _is_whole(message, days))
 
 
-def _is_whole(days: PastDays) -> bool:
-    """Whether the question asks for everything of `days`. "What is on in May?" may be about the next May."""
+def _is_whole(message: str, days: PastDays) -> bool:
+    """Whether the message asks for everything of `days`.
+
+    "What is on in May?" may be about the next May. "We did it yesterday!" asks for nothing.
+    """
     words = _WORD.findall(_JAPANESE.sub(" ", days.others))
     said = not _SAYING.isdisjoint(words) or _JAPANESE_SAYING.search(days.others) is not None
-    return (days.certain or said) and all(word in _NO_TOPIC for word in telling_words(words))
+    asked = days.certain and (
+        _WORD.search(days.others) is None or is_question(message) or _QUESTION.search(message.casefold()) is not None
+    )
+    return (asked or said) and all(word in _NO_TOPIC for word in telling_words(words))

@@ -134,9 +134,9 @@ class MultilingualQuery:
 class SearchQuery:
     """Blind terms, and optionally a rotated vector (1536 numbers) with the name of its model.
 
-    `said` is the range of time that the query names. `whole_range`: all its memories are above the floor, as if the
-    query had no terms. At most `per_session` hits are of one conversation; None: any number. `also_model`: another
-    model whose vectors are comparable.
+    `said` is the range of time that the query names. `whole_range`: all its memories are above the floor. At most
+    `per_session` hits are of one conversation; None: any number. `also_model`: another model whose vectors are
+    comparable.
 
     Of more than `MAX_QUERY_TERMS` terms the first and the last half are used, because a long message usually says at
     its beginning or its end what it is about.
@@ -196,7 +196,7 @@ class SearchQuery:
             "range_limit": self.ranking.range_limit if self.said is not None else 0,
             "since": self.said.since if self.said is not None else None,
             "until": self.said.until if self.said is not None else None,
-            "range_floor": self.said is not None and (self.whole_range or not self.terms),
+            "range_floor": self.said is not None and self.whole_range,
             "per_session": limit if self.per_session is None else self.per_session,
             "coverage_floor": self.floor.coverage,
             "cosine_floor": self.floor.cosine,

@@ -101,5 +101,6 @@ def asks_to_erase(sentence: str) -> bool:
 
 def confirms_erasure(message: str) -> bool:
     """Whether a message says yes to erasing all of memory. It counts only as the answer to that question."""
-    sentences = [sentence for sentence in sentences_of(message) if sentence.strip()]
-    return len(message) <= _LONGEST and len(sentences) <= 2 and _CONFIRM.match(message) is not None
+    if len(message) > _LONGEST or _CONFIRM.match(message) is None:
+        return False
+    return len([sentence for sentence in sentences_of(message) if sentence.strip()]) <= 2

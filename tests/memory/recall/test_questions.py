@@ -80,6 +80,9 @@ async def test_a_question_about_last_week_finds_what_was_said_then(pool: Pool) -
         ("今日は何を話しましたか", {"ladder"}),
         ("ماذا قلت لك اليوم؟", {"ladder"}),
         ("What is on today?", set()),
+        ("What did we do today", {"ladder"}),
+        ("two days ago", {"fence"}),
+        ("It was good today.", set()),
         ("Was steht diese Woche an?", set()),
         ("What is on in May?", set()),
         ("How is the tractor since last week?", set()),
@@ -144,6 +147,13 @@ def test_a_day_is_that_of_the_persons_zone() -> None:
     anywhere = past_range("yesterday", [], NOW)
     assert anywhere is not None
     assert anywhere.range.since <= tokyo.range.since < tokyo.range.until <= anywhere.range.until
+
+
+@pytest.mark.parametrize("message", ["We did it yesterday!", "Das war gestern so.", "C'était hier.", "昨日でした。"])
+def test_a_statement_asks_for_nothing_of_its_day(message: str) -> None:
+    found = past_range(message, [], NOW)
+    assert found is not None
+    assert not found.whole
 
 
 def test_a_morning_is_that_of_the_persons_zone_and_ends_with_the_clock() -> None:
