@@ -9,6 +9,17 @@ from memory.rights.wishes import wish_of
 from person import LANGUAGES, Sentences
 
 ERASE = (
+    "Remove all my personal data from your memory",
+    "Start fresh: forget everything you know about me",
+    "purge everything you know about me",
+    "Vide ta mémoire",
+    "Supprime toutes mes données de ta mémoire",
+    "Borra todo lo que tienes guardado sobre mí",
+    "Borra la memoria",
+    "全部忘れて",
+    "覚えていることを全部忘れて",
+    "احذف جميع بياناتي من ذاكرتك",
+    "Lösche alle meine Daten aus deinem Gedächtnis",
     "Forget everything you know about me",
     "Forget everything you know about me.",
     "Please forget everything about me",
@@ -63,6 +74,14 @@ ERASE = (
     "I'm leaving. Delete all my memories, please.",
 )
 OTHERS = (
+    "Delete all my data",
+    "Empty the bin",
+    "Vide la poubelle",
+    "Borra la nota",
+    "Forget all about it",
+    "Löschen, bitte",
+    "タスクのことを全部忘れて",
+    "Remove my data from the report",
     "Delete everything about Piet.",
     "Forget everything about Piet.",
     "Forget everything you know about my divorce!",
