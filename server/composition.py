@@ -183,6 +183,7 @@ def compose(
 
     if relay is not None:
         relay.on_access_ended = gate.end_access
+        relay.on_server_gone = changes.look_again
 
     def look(with_tasks: bool) -> LiveServer:
         sockets = [link.live() for link in registry.all()]

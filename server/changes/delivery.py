@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -22,6 +22,8 @@ from server.telemetry import Metrics
 from streaming.wire import CloseCode, WsChangesState, WsServerMutation
 
 log = structlog.get_logger(__name__)
+
+_AGAIN_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -151,6 +153,26 @@ class ChangeDelivery:
         """A change of this user exists."""
         for joining in self._joining.get(user_id, ()):
             joining.announced = max(joining.announced, number)
+
+    def look_again(self) -> None:
+        """Read the log for each connected device: a server has ended, perhaps before it announced a change."""
+        if self._nursery is not None:
+            self._nursery.start_soon(self._look_again)
+
+    async def _look_again(self) -> None:
+        # One after another: nobody waits for them, and other work needs the database.
+        for link, position in list(self._positions.items()):
+            while self._positions.get(link) is position and not position.paused:
+                try:
+                    found = await self._log.missed(link.user_id, position.cursor)
+                # A boundary: the change is in the log, so it is found when the database works again.
+                except Exception as error:  # noqa: BLE001
+                    log.warning("changes_read_failed", reason=type(error).__name__, detail=str(error))
+                    await trio.sleep(_AGAIN_S)
+                    continue
+                position.announced = max(position.announced, found.last)
+                self._catch_up(link, position)
+                break
 
     def deliver(self, link: DeviceLink, frame: WsServerMutation) -> None:
         """Send a change to one device, now or after the changes before it."""

@@ -73,6 +73,10 @@ def _ignore(ended: EndedAccess) -> None:
     """For servers without sockets."""
 
 
+def _nothing() -> None:
+    """For servers without sockets."""
+
+
 class Relay:
     """Implements `server.devices.registry.OtherServers`. Needs `run`."""
 
@@ -103,6 +107,9 @@ class Relay:
         self._expire_at = 0.0
         self.on_access_ended: Callable[[EndedAccess], None] = _ignore
         """Called when another server has ended a user's access."""
+        self.on_server_gone: Callable[[], None] = _nothing
+        """Called when other servers have ended, perhaps before they sent what they had to send."""
+        self._live: set[UUID] = set()
         # When the database last had no row of this server.
         self._known_since = math.inf
 
@@ -288,6 +295,9 @@ class Relay:
             self.approvals.server_gone(server_id)
             if (open_calls := self._open_calls.pop(server_id, None)) is not None:
                 open_calls.all_gone()
+        ended, self._live = self._live - live, live
+        if ended:
+            self.on_server_gone()
 
     async def _rejoin(self) -> None:
         """Record this server's devices again, after other servers had treated it as gone.

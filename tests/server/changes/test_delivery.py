@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from memory.delivery import LoggedChange
-from memory.delivery.changes import Change, ChangeLog
+from memory.delivery.changes import Change, ChangeLog, MissedChanges
 from memory.delivery.devices import ClientRecord, DeviceRecord, DeviceRecords
 from server.changes.delivery import ChangeDelivery, Missed
 from server.changes.record import record_change
@@ -153,6 +154,37 @@ async def test_announcements_that_are_late_double_or_lost_change_nothing(world: 
     await world.write()  # its announcement is lost
     world.announce(await world.write())
     await phone.has(1, 2, 3, 4, 5, 6)
+
+
+async def test_a_change_that_nobody_announced_is_found_when_its_server_is_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone, away, second = await world.device(), await world.device(), await world.device()
+    for link in (phone, away, second):
+        await world.connect(link)
+    world.disconnect(away)
+    await world.write(second.device_id)  # then its server is killed
+    await wait_all_tasks_blocked()
+    assert phone.numbers == []
+    missed = world.log.missed
+    failures: list[int] = []
+
+    async def fail_once(user_id: UUID, after: int) -> MissedChanges:
+        if not failures:
+            failures.append(after)
+            raise psycopg.OperationalError("connection lost")
+        return await missed(user_id, after)
+
+    monkeypatch.setattr(world.log, "missed", fail_once)
+    monkeypatch.setattr("server.changes.delivery._AGAIN_S", 0)
+    world.delivery.look_again()
+    await phone.has(1)
+    assert failures == [0]
+    assert (away.numbers, second.numbers, phone.closed) == ([], [], None)
+    world.delivery.look_again()
+    world.announce(await world.write())
+    await phone.has(1, 2)
+    await second.has(2)
 
 
 async def test_a_change_between_the_reading_and_the_joining_is_not_missed(world: World) -> None:

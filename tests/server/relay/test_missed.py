@@ -31,6 +31,7 @@ class Store:
         self.fails = False
         self.left: set[UUID] = set()
         self.swept: list[float] = []
+        self.others: set[UUID] = set()
 
     async def heartbeat(self) -> bool:
         if self.heard:
@@ -38,7 +39,7 @@ class Store:
         return False
 
     async def live(self) -> set[UUID]:
-        return set()
+        return {self.server_id} | self.others
 
     async def expire(self) -> None: ...
 
@@ -67,6 +68,23 @@ async def test_a_server_that_hears_itself_sweeps_twice_a_minute(autojump_clock: 
     gaps = [later - earlier for earlier, later in zip(store.swept, store.swept[1:], strict=False)]
     assert len(store.swept) == 4
     assert min(gaps) >= 30
+
+
+async def test_the_end_of_another_server_is_reported_once(autojump_clock: MockClock) -> None:
+    store, reported = Store(), []
+    store.relay.on_server_gone = lambda: reported.append(trio.current_time())
+    store.others = {uuid4(), uuid4()}
+    async with trio.open_nursery() as nursery:
+        await store.run(nursery)
+        await trio.sleep(10 * HEARTBEAT_S)
+        assert not reported
+        store.others.pop()
+        await trio.sleep(10 * HEARTBEAT_S)
+        assert len(reported) == 1
+        store.others.add(uuid4())
+        await trio.sleep(10 * HEARTBEAT_S)
+        nursery.cancel_scope.cancel()
+    assert len(reported) == 1
 
 
 async def test_without_notifications_every_heartbeat_sweeps_and_one_warning_says_so(autojump_clock: MockClock) -> None:

@@ -18,9 +18,11 @@ from trio.testing import MockClock
 from client.terminal.account import SignIn
 from client.terminal.answer import RequestRefusedError
 from client.terminal.device import open_device
+from server.relay.relay import Relay
 from streaming.wire import WsServerMutation, WsToolCall
 from streaming.wire.codes import CloseCode, ErrorCode
 from tests.model_server import ReceivedRequest, Step, tool_calls
+from tests.server.sockets.raw_device import RawDevice
 from tests.server.tessera import Tessera, open_tessera, text_block, tool_messages
 
 TASKS = [{"id": "t1", "title": "Write the report", "status": "todo"}]
@@ -233,6 +235,22 @@ async def test_mutations_reach_the_devices_of_the_other_server(database: str) ->
             await editor.mutate("update", "task", "t1", {"title": "New"})
             await until(lambda: bool(seen))
             assert [(mutation.id, mutation.origin_device_id) for mutation in seen] == [("t1", origin)]
+
+
+async def test_a_change_whose_server_ended_before_it_told_the_others_is_found(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Relay, "announce", lambda *_: None)  # as if the server was killed just before
+    async with two_servers(database) as (one, other):
+        account = await other.account()
+        phone = RawDevice(account.access_token, features=("changes",))
+        async with phone.connected(other.ws_url) as socket:
+            async with one.device(account) as editor:
+                await editor.mutate("update", "task", "t1", {"title": "New"})
+                await until(lambda: count(database, "changes") == 1)
+            one.stop.set()
+            mutation = await socket.hear("mutation")
+    assert (mutation["id"], mutation["change"]) == ("t1", 1)
 
 
 async def test_the_same_device_at_the_other_server_replaces_the_older_socket(database: str) -> None:

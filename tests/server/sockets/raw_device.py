@@ -23,6 +23,7 @@ class RawDevice:
 
     token: str
     device_id: UUID = field(default_factory=uuid4)
+    features: tuple[str, ...] = ("ledger",)
     cursor: tuple[str, int] | None = None
     texts: dict[int, str] = field(default_factory=dict)
     """The text of each block."""
@@ -42,7 +43,7 @@ class RawDevice:
                 device_id=str(self.device_id),
                 protocol_versions=[PROTOCOL_VERSION],
                 client={"name": "t", "version": "1", "platform": "terminal"},
-                features=["ledger"],
+                features=self.features,
                 **({"resume": cursor} if cursor and resume else {}),
             )
             socket.ready = await socket.hear("device_ready")
