@@ -46,7 +46,8 @@ _CUT_NAME: Final = re.compile(
     r"""|[{,]\s{0,20}["'](\w+_\w*)\Z"""
 )
 _CUT_PYTHON: Final = re.compile(
-    r"\s*(?:[\w ]{1,20}:\s*)?(?:```\w*\s+)?(?:print\(\s*)?\[?\s*([\w.]+_\w*)(?:[ \t]*\n\s*[Aa][A-Za-z ]*:?\s*)?"
+    r"\s*(?:[\w ]{1,20}:\s*)?(?:```\w*\s+)?(?:[a-z_]{1,40} ?= ?)?(?:print\(\s*)?\[?\s*([\w.]+_\w*)"
+    r"(?:[ \t]*\n\s*[Aa][A-Za-z ]*:?\s*)?"
 )
 _MAX_NAME_TAIL: Final = 128
 _PIECE: Final = 512

@@ -20,7 +20,14 @@ _INSIDE: Final = {
     for quote in ('"', "'", '"' * 3, "'" * 3)
 }
 _WORD: Final = re.compile(r"[A-Za-z_][\w.]{0,80}")
-_BEGUN: Final = re.compile(r"\s*(?:print\(\s*|\[\s*)?([A-Za-z_][\w.]{0,80})\(")
+_BEGUN: Final = re.compile(r"\s*(?:[a-z_]{1,40}[ \t]*=[ \t]*)?(?:print\(\s*|\[\s*)?([A-Za-z_][\w.]{0,80})\(")
+_ASSIGNED: Final = re.compile(r"[ \t]{0,4}(?:=[ \t]{0,4})?")
+# Names that models give to results. Text does not begin with other names before `=`, so it is not held for them.
+_VARIABLES: Final = (
+    *("x", "r", "res", "ret", "result", "results", "response", "out", "output", "data", "answer", "item", "items"),
+    *("task", "tasks", "note", "notes", "project", "projects", "created", "updated", "deleted", "completed"),
+    *("new_task", "new_note", "new_project", "all_tasks", "my_tasks", "task_list", "updated_task", "completed_task"),
+)
 _CLOSERS: Final = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -95,20 +102,36 @@ def begun_call(source: str, names: ToolNames) -> Call | None:
     return None if name is None or _parsed(source) is not None else (name, source[:_MAX_SOURCE])
 
 
-def judge_python(text: str, at: int, names: ToolNames, *, last: bool) -> Verdict:
-    """Whether a call of an offered tool begins at `at`."""
+def judge_python(text: str, at: int, names: ToolNames, *, last: bool, inside: bool = False) -> Verdict:
+    """Whether a call of an offered tool begins at `at`. `inside`: after `print(` or after a variable and `=`."""
     word = _WORD.match(text, at)
     if word is None:
         return Verdict.NO if last or text[at:].strip() else Verdict.MORE
     name, end = word[0], word.end()
     if end == len(text):
-        begins = names.may_begin(name) or "print".startswith(name)
+        begins = names.may_begin(name) or "print".startswith(name) or _may_be_variable(name)
         return Verdict.MORE if begins else Verdict.NO
     if text[end] != "(":
-        return Verdict.NO
+        return Verdict.NO if inside else _judge_assigned(text, word, names, last=last)
     if name == "print":
-        return judge_python(text, end + 1, names, last=last)
+        return Verdict.NO if inside else judge_python(text, end + 1, names, last=last, inside=True)
     return Verdict.NO if names.find(name) is None else Verdict.CALL
+
+
+def _judge_assigned(text: str, word: re.Match[str], names: ToolNames, *, last: bool) -> Verdict:
+    """Whether `word` is a variable to which the result of a call is assigned."""
+    assigned = _ASSIGNED.match(text, word.end())
+    if assigned is None or word[0] not in _VARIABLES:
+        return Verdict.NO
+    if assigned.end() == len(text):
+        return Verdict.NO if last else Verdict.MORE
+    if "=" not in assigned[0]:
+        return Verdict.NO
+    return judge_python(text, assigned.end(), names, last=last, inside=True)
+
+
+def _may_be_variable(name: str) -> bool:
+    return any(variable.startswith(name) for variable in _VARIABLES)
 
 
 def only_calls(source: str, names: ToolNames) -> bool:

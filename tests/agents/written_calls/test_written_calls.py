@@ -120,6 +120,12 @@ def test_arguments_that_are_not_literals_are_told_to_the_model(arguments: str) -
     assert given.startswith("create_task(")
 
 
+@pytest.mark.parametrize("unit", ["print(", "x = ", "x=print("])
+def test_a_text_that_begins_like_calls_in_one_another(unit: str) -> None:
+    source = unit * 5_000 + "list_tasks()"
+    assert run([source[at : at + 1_000] for at in range(0, len(source), 1_000)])[0] == (source, [])
+
+
 def test_forms_are_counted() -> None:
     source = (
         '<tool_call>{"name":"list_tasks","arguments":{}}</tool_call>```json\n{"name":"list_tasks","parameters":{}}```'
