@@ -5,11 +5,13 @@ The status and priority values are those that a model may write. A device may re
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from itertools import product
 from math import prod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
@@ -21,8 +23,24 @@ from person import Calendar
 _Stripped = StringConstraints(strip_whitespace=True)
 
 
+_LIST_AS_TEXT: Final = re.compile(r"\s*\[.*\]\s*", re.DOTALL)
+
+
 def _several(value: Any) -> Any:
+    """One value as a list of it. Models also write a list as text: `"[\\"todo\\"]"`."""
+    if isinstance(value, str) and _LIST_AS_TEXT.fullmatch(value):
+        try:
+            return json.loads(value if '"' in value else value.replace("'", '"'))
+        except (ValueError, RecursionError):
+            return [value]
     return [value] if isinstance(value, str | int) else value
+
+
+def _several_words(value: Any) -> Any:
+    """As `_several`, also for words with commas or bars between them."""
+    if isinstance(value, str) and re.search("[,|]", value) and not _LIST_AS_TEXT.fullmatch(value):
+        return [word.strip() for word in re.split("[,|]", value) if word.strip()]
+    return _several(value)
 
 
 def _open_too(value: Any) -> Any:
@@ -69,6 +87,10 @@ _MOST_CALLS = 12
 _WILDCARDS = frozenset({"any", "all", "*"})
 _NOTHING = frozenset({"none", "null", "n/a", "nil", "undefined"})
 # A single value is accepted too.
+_AnyWordOf = (
+    BeforeValidator(_several_words),
+    Field(min_length=1, max_length=5),
+)
 _AnyOf = (
     BeforeValidator(_several),
     Field(min_length=1, max_length=5),
@@ -218,8 +240,8 @@ class ListTasks(ListArgs):
     }
     DAYS: ClassVar[Mapping[str, str]] = {"due": "dueDate", "dueOn": "dueDate"}
 
-    status: Annotated[list[TaskStatus], BeforeValidator(_open_too), *_AnyOf] | None = None
-    priority: Annotated[list[TaskPriority], *_AnyOf] | None = None
+    status: Annotated[list[TaskStatus], BeforeValidator(_open_too), *_AnyWordOf] | None = None
+    priority: Annotated[list[TaskPriority], *_AnyWordOf] | None = None
     assignee: Annotated[list[Person], *_AnyOf] | None = None
     project_id: Annotated[list[Identity], *_AnyOf] | None = None
     due: Due | None = None
@@ -251,7 +273,7 @@ class ProjectFields(ToolArgs):
 
 
 class ListProjects(ListArgs):
-    status: Annotated[list[ProjectStatus], *_AnyOf] | None = None
+    status: Annotated[list[ProjectStatus], *_AnyWordOf] | None = None
     client_id: Annotated[list[Identity], *_AnyOf] | None = None
 
 

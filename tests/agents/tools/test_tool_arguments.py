@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from agents.registry import ALL_TOOLS
 from agents.tools.device_access import DeviceAccess
 from agents.tools.error import ToolError
+from agents.tools.fields import ListTasks
 from agents.tools.tool import Tool
 from tests.agents.fakes import ScriptedDevice, answered, make_turn
 
@@ -132,3 +134,27 @@ async def test_an_error_ends_its_sentence_before_it_says_what_was_changed() -> N
     assert (
         ToolError("invalid_arguments", "dueDate: such as +3d").told(changes=True).endswith("+3d. Nothing was changed.")
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("todo", ["todo"]),
+        ('["todo"]', ["todo"]),
+        ("['todo', 'Done']", ["todo", "done"]),
+        ("todo, done", ["todo", "done"]),
+        ("To do|in-progress", ["todo", "in_progress"]),
+    ],
+)
+def test_a_list_filter_as_text(written: str, read: list[str]) -> None:
+    assert ListTasks.model_validate({"status": written}).status == read
+
+
+@pytest.mark.parametrize("written", ["[todo", "[todo]", ", ", "[" * 9_000 + "]" * 9_000])
+def test_text_that_is_no_list_filter(written: str) -> None:
+    with pytest.raises(ValidationError):
+        ListTasks.model_validate({"status": written})
+
+
+def test_a_comma_in_a_name_separates_nothing() -> None:
+    assert ListTasks.model_validate({"assignee": "Doe, John"}).assignee == ["Doe, John"]
