@@ -14,7 +14,6 @@ import json
 import random
 import sys
 import zlib
-from array import array
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,8 @@ from math import exp, sqrt
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, get_args
+
+import numpy as np
 
 from agents.intent.features import BUCKETS, VERSION, features
 from agents.intent.scorer import ITEMS, Classifier, LinearModel
@@ -103,7 +104,7 @@ def train(examples: Sequence[Example], labels: Sequence[str], label_of: Label = 
                     squares[at] += slope * slope
                     weights[at] -= RATE * slope / sqrt(squares[at])
     scale = max(abs(weight) for weight in weights) / 127
-    quantised = array("b", [round(weight / scale) for weight in weights])
+    quantised = np.array([round(weight / scale) for weight in weights], np.int8).reshape(-1, count)
     return LinearModel(list(labels), biases, scale, quantised, dict.fromkeys(labels, 2.0))
 
 

@@ -364,6 +364,8 @@ class WrittenCalls:
         return verdict, value_at, JsonRegion(self._names, form, None, single_quotes=single, listed=in_list)
 
     def _form_of(self, at: int, value_at: int) -> str:
+        if self._held.startswith("{", at):
+            return "fence" if value_at and at else "json"
         for marker, form in MARKERS.items():
             if self._held.startswith(marker, at):
                 return "fence" if at else form

@@ -29,6 +29,8 @@ _LABELS: Final = (
     *("functools", "action:", "tool call:", "tool_call:", "tool calls:", "tool_calls:", "function call:"),
     *("function_call:", "tool:", "call:"),
 )
+_LABEL: Final = re.compile(rf"(?:{'|'.join(map(re.escape, _LABELS))})\s*", re.IGNORECASE)
+_LONGEST_LABEL: Final = max(map(len, _LABELS))
 _ACTION: Final = "action:"
 _INPUT: Final = "action input:"
 _INPUT_OF: Final = re.compile(r"([\w.]{1,64})[ \t]*\n\s{0,20}action input:\s{0,20}", re.IGNORECASE)
@@ -37,6 +39,8 @@ _INPUT_PARTIAL: Final = re.compile(r"([\w.]{0,64})[ \t]*(?:\n\s{0,20}([a-z ]{0,1
 
 def value_start(held: str, at: int, names: ToolNames, *, last: bool) -> tuple[int, Verdict | None]:
     """Where the value begins in the held text, or a verdict if no value has begun or can begin."""
+    if held.startswith("{", at):
+        return at, None
     for marker in MARKERS:
         if held.startswith(marker, at):
             end = at + len(marker)
@@ -72,14 +76,11 @@ def _at_value(held: str, at: int, names: ToolNames, *, last: bool) -> tuple[int,
 
 def label_end(held: str, at: int) -> int | None:
     """Where the text after the label at `at` begins; None without a label, `at` if a label may begin there."""
-    line = held[at : at + 20].lower()
-    for label in _LABELS:
-        if line.startswith(label):
-            end = at + len(label)
-            return end + len(held[end:]) - len(held[end:].lstrip())
-        if label.startswith(line):
-            return at
-    return None
+    if label := _LABEL.match(held, at):
+        return label.end()
+    line = held[at : at + _LONGEST_LABEL].lower()
+    # Only the end of the held text can be the beginning of a label.
+    return at if len(line) < _LONGEST_LABEL and any(label.startswith(line) for label in _LABELS) else None
 
 
 def action_input(held: str, at: int, end: int, names: ToolNames) -> tuple[str | None, int, Verdict]:

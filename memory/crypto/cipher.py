@@ -29,6 +29,7 @@ from memory.crypto.derive import derive_key
 DIGEST_BYTES: Final = 16
 
 # Part of the stored data, like the labels and the order of the associated data. A Fernet token starts with "g".
+_encoded: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _VERSION: Final = b"\x02"
 _HEADER: Final = struct.Struct(">cQ")
 _LENGTH: Final = struct.Struct(">I")
@@ -72,8 +73,7 @@ class Cipher:
 
         `revision`: a number from 0 to 2⁶⁴ - 1 that the reader can compare with the one it expects.
         """
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return self.seal_bytes(purpose, text.encode(), revision)
+        return self.seal_bytes(purpose, _encoded(value).encode(), revision)
 
     def seal_bytes(self, purpose: Purpose, value: bytes, revision: int = 0) -> bytes:
         """Like `seal`, for bytes that are not JSON."""
@@ -88,7 +88,7 @@ class Cipher:
         if not token.startswith(_VERSION):
             return self._unseal_legacy(purpose, token)
         try:
-            return json.loads(self.unseal_bytes(purpose, token))
+            return json.loads(self.unseal_bytes(purpose, token).decode())
         except ValueError:
             raise Unreadable(f"a value of {purpose.table} is not JSON") from None
 

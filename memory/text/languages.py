@@ -123,7 +123,11 @@ class Stemmers:
 
     def alternatives(self, word: str, languages: Sequence[str] = tuple(_STEMMERS)) -> list[str]:
         """The different stems of `word` in `languages`. The first is English: older rows were stemmed with it."""
-        return list(dict.fromkeys([self.english(word), *(self.stem(word, language) for language in languages)]))
+        if not word.isascii():
+            return list(dict.fromkeys([self.english(word), *(self.stem(word, language) for language in languages)]))
+        stemmers, elided = self._by_language, _ELISION.sub("", word) if "'" in word else word
+        stems = [stemmers[language](elided if language == "fr" else word) for language in languages]
+        return list(dict.fromkeys([stemmers[ENGLISH](word), *stems]))
 
 
 def _arabic(word: str, stem: Callable[[str], str]) -> str:

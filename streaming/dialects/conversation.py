@@ -60,6 +60,9 @@ def with_replies(messages: Iterable[Message]) -> tuple[Message, ...]:
 
 def own_state(messages: Iterable[Message], origin: str) -> tuple[Message, ...]:
     """`messages` without the state that another model than `origin` sent: no model accepts that of another one."""
+    messages = tuple(messages)
+    if all(message.state is None and not message.tool_calls for message in messages):
+        return messages
     return tuple(
         message if message.state is not None and message.state.origin == origin else _without_state(message)
         for message in messages

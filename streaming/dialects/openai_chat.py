@@ -166,17 +166,15 @@ class OpenAIChatDecoder(TaggedTextDecoder):
         self._details = ReasoningDetails()
 
     def _plain_text(self, events: bytes) -> str | None:
+        if self._choice is not None and self._choice != 0:
+            return None
         chunks = OPENAI_CHAT.decode(events)
         if chunks is None:
             return None
-        if self._choice is None:
-            self._choice = chunks[0].choices[0].index
+        self._choice = 0
         if len(chunks) == 1:
-            (choice,) = chunks[0].choices
-            if choice.index == self._choice:
-                return choice.delta.content
-        chosen = self._choice
-        return "".join([first.delta.content for chunk in chunks if (first := chunk.choices[0]).index == chosen])
+            return chunks[0].choices[0].delta.content
+        return "".join([chunk.choices[0].delta.content for chunk in chunks])
 
     def _read(self, payload: dict[str, Any]) -> None:
         if isinstance(served := payload.get("model"), str):

@@ -28,10 +28,10 @@ class OpenAIDelta(Struct, gc=False):
 
 
 class OpenAIChoice(Struct, gc=False):
-    """One of the `choices` of a chat completion chunk. `finish_reason` is null until the last chunk."""
+    """The first of the `choices` of a chat completion chunk. `finish_reason` is null until the last chunk."""
 
     delta: OpenAIDelta
-    index: int = 0
+    index: Literal[0] = 0
     finish_reason: Literal[""] | None = None
     error: None = None
     usage: None = None

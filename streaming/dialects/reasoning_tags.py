@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final
 
 TAGS: Final = {
@@ -50,17 +52,27 @@ def next_sign(text: str, begin: int) -> int:
 
 def opening(text: str, tags: tuple[str, ...]) -> str | None:
     """The one of `tags` that begins `text`, "" if none does, None if more text decides it."""
-    if text and text[0] not in _FIRST:
-        return ""
-    lower = text[:LONGEST_TAG].lower()
-    for tag in tags:
-        if lower.startswith(tag.lower()) if tag[0] == "<" else text.startswith(tag):
-            return tag
-    if len(text) < LONGEST_TAG and any(
-        tag.lower().startswith(lower) if tag[0] == "<" else tag.startswith(text) for tag in tags
-    ):
+    if not text:
         return None
-    return ""
+    if text[0] not in _FIRST:
+        return ""
+    begun = text[:LONGEST_TAG].lower() if text[0] == "<" else text[:LONGEST_TAG]
+    more: str | None = ""
+    for tag, folded in _by_first(tags).get(text[0], ()):
+        if begun.startswith(folded):
+            return tag
+        if folded.startswith(begun):
+            more = None
+    return more
+
+
+@cache
+def _by_first(tags: tuple[str, ...]) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The tags by their first character, each with the form that is compared: letter case counts only without `<`."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for tag in tags:
+        found.setdefault(tag[0], []).append((tag, tag.lower() if tag[0] == "<" else tag))
+    return found
 
 
 def is_border(before: str, reasoned: bool) -> bool:

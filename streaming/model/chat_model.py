@@ -214,7 +214,9 @@ class ChatModel:
 
     def _body(self, request: ChatRequest) -> bytes:
         messages = own_state(request.messages, self._habits.origin)
-        return self._config.dialect.body(replace(request, messages=messages), self._config.name)
+        if messages is not request.messages:
+            request = replace(request, messages=messages)
+        return self._config.dialect.body(request, self._config.name)
 
     def _outgoing(self, body: bytes) -> httpx.Request:
         """The HTTP request. Only its body and the length of it differ between calls, unless the server set cookies."""

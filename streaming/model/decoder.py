@@ -14,6 +14,7 @@ from streaming.dialects import PayloadDecoder, ServerSentEvent, SseDecoder
 _BLANK_LINE: Final = b"\n\n"
 _BOM: Final = b"\xef\xbb\xbf"
 _MAX_BEGUN: Final = 512
+_OTHER_EVENTS: Final = 3
 # The first line of an event stream, which may be cut.
 _FIELD: Final = re.compile(
     rb"(?::|(?:data|event|id|retry|error)(?:[:\r\n]|\Z)"
@@ -137,6 +138,12 @@ class ResponseDecoder:
 
     def _read_halves(self, sse: SseDecoder, events: bytes) -> list[Delta]:
         """Read whole events of which not all are pieces of text."""
+        # Usually these are the last ones: the reason for the end, the usage and `[DONE]`.
+        last = _last_events(events)
+        if last == 0:
+            return self._read_one_by_one(sse, events)
+        if (text := self._feed_text_events(events[:last])) is not None:
+            return text + self._read_one_by_one(sse, events[last:])
         # Halving finds the other events in few steps.
         boundary = events.find(_BLANK_LINE, len(events) // 2)
         if boundary + len(_BLANK_LINE) == len(events):
@@ -145,6 +152,19 @@ class ResponseDecoder:
             return self._feed(sse, events)
         boundary += len(_BLANK_LINE)
         return self._read_events(sse, events[:boundary]) + self._read_events(sse, events[boundary:])
+
+    def _read_one_by_one(self, sse: SseDecoder, events: bytes) -> list[Delta]:
+        """Read a few whole events."""
+        deltas: list[Delta] = []
+        at = 0
+        while at < len(events):
+            end = events.find(_BLANK_LINE, at)
+            end = len(events) if end < 0 else end + len(_BLANK_LINE)
+            event = events[at:end]
+            text = self._feed_text_events(event)
+            deltas += self._feed(sse, event) if text is None else text
+            at = end
+        return deltas
 
     def _feed(self, sse: SseDecoder, chunk: bytes) -> list[Delta]:
         if self._failed:
@@ -168,6 +188,16 @@ class ResponseDecoder:
         # Text that was held back, because it may have been the beginning of reasoning, belongs to the answer.
         held = [delta for delta in self._payloads.close() if not isinstance(delta, ErrorDelta)]
         return [*held, ErrorDelta("The answer is larger than the server accepts.", "too_large")]
+
+
+def _last_events(events: bytes) -> int:
+    """Where the last three events begin; 0 if there are no events before them."""
+    end = len(events) - len(_BLANK_LINE)
+    for _ in range(_OTHER_EVENTS):
+        end = events.rfind(_BLANK_LINE, 0, end)
+        if end < 0:
+            return 0
+    return end + len(_BLANK_LINE)
 
 
 def _plain_text_error(body: str) -> ErrorDelta:

@@ -63,7 +63,7 @@ def test_the_weights_are_for_these_agents_and_features() -> None:
     assert list(classifier.agents.labels) == list(AGENTS)
     assert list(classifier.needs.labels) == list(get_args(Need))
     for model in (classifier.agents, classifier.needs):
-        assert len(model.weights) == BUCKETS * len(model.labels)
+        assert model.weights.shape == (BUCKETS, len(model.labels))
         assert all(0.5 < model.certain[label] < 1 for label in model.labels)
 
 
@@ -100,7 +100,7 @@ def test_every_word_and_part_of_another_language_has_its_points() -> None:
 def test_the_logits_are_the_sums_of_the_weights(message: str) -> None:
     model, found = shipped_model().agents, features(message)
     count = len(model.labels)
-    totals = [sum(model.weights[bucket * count + label] for bucket in found) for label in range(count)]
+    totals = [sum(int(model.weights[bucket, label]) for bucket in found) for label in range(count)]
     norm = model.scale / max(1, len(found)) ** 0.5
     raised = [math.exp(bias + total * norm) for bias, total in zip(model.biases, totals, strict=True)]
     expected = {label: value / sum(raised) for label, value in zip(model.labels, raised, strict=True)}
