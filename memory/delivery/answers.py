@@ -15,7 +15,7 @@ from uuid import UUID
 
 from memory.crypto import Purpose, Unreadable
 from memory.keys import MissingKeyShare, UserKey, WrongMasterKey
-from memory.vault import NoSuchUser, Vault
+from memory.vault import NoUserKey, Vault
 from sql.driver import Connection, Cursor
 from sql.statements import StatementName
 from sql.tenant import scoped
@@ -239,30 +239,27 @@ class KeptAnswers:
     ) -> tuple[Any, ...] | None:
         """Execute an idempotent statement with `body_encrypted`, and return its row. `then` queues another statement.
 
-        It is sent together with the lock on the key, encrypted with the cached key, and once more if that is not the
-        current key. Without a usable key the body is NULL.
+        The body is encrypted with the cached key, and once more if that is not the current key. Without a usable key it
+        is NULL.
         """
         vault, user_id = self._vault, values["user_id"]
         assert isinstance(user_id, UUID)  # noqa: S101
-        cached = vault.keys.cached(user_id)
-        async with scoped(vault.pool, user_id) as connection:
-            locked = await connection.execute(vault.statements["user_key_shared"], {"user_id": user_id})
-            cursor = None
-            if cached is not None:
-                sealed = body(cached)  # first: it may change the other values
-                parameters = {**values, "body_encrypted": sealed}
-                cursor = await connection.execute(vault.statements[statement], parameters)
+
+        async def queue(connection: Connection, key: UserKey | None) -> Cursor:
+            encrypted = None if key is None else body(key)  # first: it may change the other values
+            parameters = {**values, "body_encrypted": encrypted}
+            cursor = await connection.execute(vault.statements[statement], parameters)
             if then is not None:
                 await then(connection)
-            key_row = await locked.fetchone()
-            if key_row is None:
-                raise NoSuchUser
-            try:
-                current = await vault.unwrap(user_id, key_row)
-            except (NoSuchUser, WrongMasterKey, MissingKeyShare):
-                current = None
-            if cursor is None or current is None or cached is None or current.key != cached.key:
-                encrypted = None if current is None else body(current)
-                parameters = {**values, "body_encrypted": encrypted}
-                cursor = await connection.execute(vault.statements[statement], parameters)
-            return await cursor.fetchone()
+            return cursor
+
+        cursor = await vault.add_at_once(user_id, queue)
+        if cursor is None:
+            async with scoped(vault.pool, user_id) as connection:
+                locked = await connection.execute(vault.statements["user_key_shared"], {"user_id": user_id})
+                try:
+                    key = await vault.unwrap(user_id, await locked.fetchone())
+                except (NoUserKey, WrongMasterKey, MissingKeyShare):
+                    key = None
+                cursor = await queue(connection, key)
+        return await cursor.fetchone()

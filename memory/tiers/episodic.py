@@ -13,7 +13,7 @@ from memory.crypto import Cipher, Purpose, Unreadable
 from memory.keys import UserKey
 from memory.text import shown
 from memory.vault import Vault
-from sql.driver import storable
+from sql.driver import Connection, Cursor, storable
 from sql.row_ids import new_row_id
 
 _MAX_SIDE_CHARS: Final = 40_000
@@ -110,7 +110,8 @@ class EpisodicMemory:
         """
         episode_id = new_row_id()
         statements = self._vault.statements
-        async with self._vault.adding(user_id) as (connection, user_key):
+
+        async def queue(connection: Connection, user_key: UserKey) -> Cursor:
             values = {
                 "user_id": user_id,
                 "id": episode_id,
@@ -120,6 +121,12 @@ class EpisodicMemory:
             } | self.sealed(user_key, episode_id, exchange)
             inserted = await connection.execute(statements["episode_insert"], values)
             await connection.execute(statements["episode_pending"], values)
+            return inserted
+
+        inserted = await self._vault.add_at_once(user_id, queue)
+        if inserted is None:
+            async with self._vault.adding(user_id) as (connection, user_key):
+                inserted = await queue(connection, user_key)
         return inserted.rowcount > 0
 
     def sealed(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sql.driver.connection import Connection, Cursor, TrioConnection
 from sql.driver.conninfo import check_conninfo
-from sql.driver.errors import DatabaseUnavailable, UnknownReference
+from sql.driver.errors import DatabaseUnavailable, DivisionByZero, UnknownReference
 from sql.driver.instants import read_storable, storable
 from sql.driver.timeouts import CLEANUP_TIMEOUT_S
 from sql.driver.wait import has_news
@@ -17,6 +17,7 @@ __all__ = [
     "Connection",
     "Cursor",
     "DatabaseUnavailable",
+    "DivisionByZero",
     "TrioConnection",
     "UnknownReference",
     "check_conninfo",

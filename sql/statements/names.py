@@ -205,6 +205,7 @@ StatementName = Literal[
     "user_key_exclusive_if_free",
     "user_key_replace",
     "user_key_shared",
+    "user_key_unchanged",
     "user_outlasts_devices",
     "user_password_set",
     "user_read",

@@ -65,6 +65,6 @@ async def test_a_short_request_takes_few_statements_round_trips_and_system_calls
         messages = await traced(pool, memories, ann)
     # A transaction has BEGIN, two settings and COMMIT: sixteen of the statements.
     assert messages["Execute"] <= 32
-    # Admission, the exchange and the kept answer: the key, then the commit. Recall: one.
-    assert messages["Flush"] + messages["Sync"] == 7
-    assert len(sent) == 7
+    # Admission, recall, the exchange and the kept answer.
+    assert messages["Flush"] + messages["Sync"] == 4
+    assert len(sent) == 4
