@@ -125,7 +125,7 @@ class TrioConnection(SettledConnection[Row]):
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_connection_ok()
         cursor: TrioCursor[Row] = TrioCursor(self)
-        if not (type(query) is bytes and type(params) is dict and cursor.queue_prepared(query, params)):
+        if not (type(query) is bytes and type(params) is dict and cursor.queue_named(query, params)):
             cursor.queue(query, params)
         return cursor
 

@@ -10,7 +10,7 @@ import psycopg
 import trio
 from psycopg import pq
 from psycopg._queries import PostgresQuery, _query2pg_nocache
-from psycopg.abc import Params, Query, QueryNoTemplate
+from psycopg.abc import Params, PQGen, Query, QueryNoTemplate
 from psycopg.rows import AsyncRowFactory, Row
 
 from sql.driver.settled import SettledConnection
@@ -99,33 +99,44 @@ class TrioCursor(psycopg.AsyncCursor[Row]):
         for _ in self._execute_gen(query, params, prepare=prepare, binary=binary):
             raise AssertionError("psycopg does not wait for a statement that is queued")
 
-    def queue_prepared(self, query: bytes, params: Mapping[str, Any]) -> bool:
-        """Queue a statement in the open pipeline if the server has it prepared; returns False otherwise.
+    def queue_named(self, query: bytes, params: Mapping[str, Any]) -> bool:
+        """Queue a statement with named parameters in the open pipeline. The cursor must be new.
 
-        The cursor must be new. This takes a quarter of the time of `queue`: psycopg asks the connection and the
-        prepared statements several times, and makes objects for the query and for the converters of its rows.
+        If the server has the statement prepared, this takes a quarter of the time of `queue`: psycopg asks the
+        connection and the prepared statements several times, and makes objects for the query and for the converters of
+        its rows. Returns False, with nothing queued, if the names don't fit: psycopg says what is wrong.
         """
         conn = self._conn
-        prepared, transformer = conn._prepared, conn.transformer
+        transformer = conn.transformer
         text, formats, order, _ = _converted(query, transformer.encoding)
         if order is None:
             return False
         try:
-            values = transformer.dump_sequence([params[name] for name in order], formats)
+            named = [params[name] for name in order]
         except KeyError:
-            return False  # psycopg says what is missing
-        key = (text, transformer.types or ())
-        name = prepared._names.get(key)
-        if name is None:
             return False
-        prepared._names.move_to_end(key)  # the statement that was not used for longest is deallocated first
-        pipeline = conn._pipeline
-        assert pipeline is not None  # noqa: S101 - the condition of this method
-        send = partial(self._pgconn.send_query_prepared, name, values, transformer.formats, _TEXT)
-        pipeline.command_queue.append(send)
-        pipeline.result_queue.append((self, None))
-        self._last_query = query
+        values = transformer.dump_sequence(named, formats)
+        types = transformer.types or ()
+        prepared, pipeline = conn._prepared, conn._pipeline
+        name = prepared._names.get((text, types))
+        if name is None or pipeline is None:
+            converted = self._query_cls(transformer)
+            converted.query, converted.params, converted.types = text, values, types
+            converted.formats = transformer.formats
+            for _ in self._prepare_gen(converted):
+                raise AssertionError("psycopg does not wait for a statement that is queued")
+        else:
+            prepared._names.move_to_end((text, types))  # the one that was not used for longest is deallocated first
+            send = partial(self._pgconn.send_query_prepared, name, values, transformer.formats, _TEXT)
+            pipeline.command_queue.append(send)
+            pipeline.result_queue.append((self, None))
+        self._last_query, self._tx = query, transformer
         return True
+
+    def _prepare_gen(self, query: PostgresQuery) -> PQGen[None]:
+        """Queue `query`, which is prepared if it was executed often enough."""
+        yield from self._maybe_prepare_gen(query)
+        yield from self._conn._prepared.maintain_gen(self._conn)
 
     def take_result(self, result: PGresult) -> None:
         """The result of the statement has come, and is not an error. Its rows are converted when they are fetched."""
