@@ -120,13 +120,16 @@ class TrioConnection(SettledConnection[Row]):
         self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
     ) -> psycopg.AsyncCursor[Row]:
         """Execute a statement and return its cursor. See `TrioCursor.execute`."""
-        if prepare is not None or binary or not self.can_queue or self.cursor_factory is not TrioCursor:
+        if binary or not self.can_queue or self.cursor_factory is not TrioCursor:
             return await super().execute(cast("QueryNoTemplate", query), params, prepare=prepare, binary=binary)
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_connection_ok()
         cursor: TrioCursor[Row] = TrioCursor(self)
-        if not (type(query) is bytes and type(params) is dict and cursor.queue_named(query, params)):
-            cursor.queue(query, params)
+        queued = False
+        if isinstance(query, bytes) and isinstance(params, dict | None):
+            queued = cursor.queue_named(query, params, prepare=prepare)
+        if not queued:
+            cursor.queue(query, params, prepare=prepare)
         return cursor
 
     def pipeline(self) -> OpenPipeline:  # type: ignore[override]  # psycopg's is a generator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
@@ -10,7 +10,7 @@ import psycopg
 import trio
 from psycopg import pq
 from psycopg._queries import PostgresQuery, _query2pg_nocache
-from psycopg.abc import Params, PQGen, Query, QueryNoTemplate
+from psycopg.abc import Buffer, Params, PQGen, Query, QueryNoTemplate
 from psycopg.rows import AsyncRowFactory, Row
 
 from sql.driver.settled import SettledConnection
@@ -99,8 +99,8 @@ class TrioCursor(psycopg.AsyncCursor[Row]):
         for _ in self._execute_gen(query, params, prepare=prepare, binary=binary):
             raise AssertionError("psycopg does not wait for a statement that is queued")
 
-    def queue_named(self, query: bytes, params: Mapping[str, Any]) -> bool:
-        """Queue a statement with named parameters in the open pipeline. The cursor must be new.
+    def queue_named(self, query: bytes, params: Mapping[str, Any] | None, *, prepare: bool | None = None) -> bool:
+        """Queue a statement with named parameters, or without any, in the open pipeline. The cursor must be new.
 
         If the server has the statement prepared, this takes a quarter of the time of `queue`: psycopg asks the
         connection and the prepared statements several times, and makes objects for the query and for the converters of
@@ -108,34 +108,37 @@ class TrioCursor(psycopg.AsyncCursor[Row]):
         """
         conn = self._conn
         transformer = conn.transformer
-        text, formats, order, _ = _converted(query, transformer.encoding)
-        if order is None:
-            return False
-        try:
-            named = [params[name] for name in order]
-        except KeyError:
-            return False
-        values = transformer.dump_sequence(named, formats)
-        types = transformer.types or ()
+        text, types = query, tuple[int, ...]()
+        values: Sequence[Buffer | None] | None = None
+        param_formats: Sequence[pq.Format] | None = None
+        if params is not None:
+            text, formats, order, _ = _converted(query, transformer.encoding)
+            if order is None:
+                return False
+            try:
+                values = transformer.dump_sequence([params[name] for name in order], formats)
+            except KeyError:
+                return False
+            types, param_formats = transformer.types or (), transformer.formats
         prepared, pipeline = conn._prepared, conn._pipeline
-        name = prepared._names.get((text, types))
+        name = prepared._names.get((text, types)) if prepare is not False else None
         if name is None or pipeline is None:
             converted = self._query_cls(transformer)
             converted.query, converted.params, converted.types = text, values, types
-            converted.formats = transformer.formats
-            for _ in self._prepare_gen(converted):
+            converted.formats = param_formats
+            for _ in self._prepare_gen(converted, prepare):
                 raise AssertionError("psycopg does not wait for a statement that is queued")
         else:
             prepared._names.move_to_end((text, types))  # the one that was not used for longest is deallocated first
-            send = partial(self._pgconn.send_query_prepared, name, values, transformer.formats, _TEXT)
+            send = partial(self._pgconn.send_query_prepared, name, values, param_formats, _TEXT)
             pipeline.command_queue.append(send)
             pipeline.result_queue.append((self, None))
         self._last_query, self._tx = query, transformer
         return True
 
-    def _prepare_gen(self, query: PostgresQuery) -> PQGen[None]:
-        """Queue `query`, which is prepared if it was executed often enough."""
-        yield from self._maybe_prepare_gen(query)
+    def _prepare_gen(self, query: PostgresQuery, prepare: bool | None) -> PQGen[None]:
+        """Queue `query`. If `prepare` is None, it is prepared if it was executed often enough."""
+        yield from self._maybe_prepare_gen(query, prepare=prepare)
         yield from self._conn._prepared.maintain_gen(self._conn)
 
     def take_result(self, result: PGresult) -> None:

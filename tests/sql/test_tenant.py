@@ -220,6 +220,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "old_hash": "none",
         "new_hash": "stolen",
         "encryption_key": b"stolen",
+        "stored": next(value for value in owned["users"][0] if isinstance(value, bytes)),
         "device_id": uuid4(),
         **dict.fromkeys(("client_name", "client_version", "client_platform"), "stolen"),
         "connection_id": owned["relay_devices"][0][2],
