@@ -210,6 +210,7 @@ def _weekday(match: Match[str], today: date, calendar: Calendar) -> tuple[date, 
     plain = match.string
     if words.OTHER_BEFORE.search(plain, 0, match.start()) or words.OTHER_AFTER.match(plain, match.end()):
         raise ValueError("this is every week, or a day to come")
+    _check_no_topic(match)
     return _last_weekday(match, today, calendar)
 
 
@@ -238,6 +239,18 @@ def _in_month(match: Match[str], today: date, calendar: Calendar) -> tuple[date,
 def _in_year(match: Match[str], _: date, __: Calendar) -> tuple[date, date]:
     year = int(match["year"])
     return date(year, 1, 1), date(year + 1, 1, 1)
+
+
+def _bare_year(match: Match[str], today: date, calendar: Calendar) -> tuple[date, date]:
+    _check_no_topic(match)
+    return _in_year(match, today, calendar)
+
+
+def _check_no_topic(match: Match[str]) -> None:
+    """Raises ValueError if the match is what the text is about."""
+    plain, bare = match.string, words.TIME_PREPOSITION.match(match.group()) is None
+    if words.TOPIC_AFTER.match(plain, match.end()) or (bare and words.TOPIC_BEFORE.search(plain, 0, match.start())):
+        raise ValueError("this is the topic, not a time")
 
 
 def _today(_: Match[str], today: date, __: Calendar) -> tuple[date, date]:
@@ -278,5 +291,5 @@ _PRESENT_READERS: Final = (
     _Reader(words.THIS_UNIT, _this_unit),
     _Reader(words.WEEKEND, _weekend),
     _Reader(words.WEEKDAY, _weekday, relative=False),
-    _Reader(words.BARE_YEAR, _in_year, relative=False),
+    _Reader(words.BARE_YEAR, _bare_year, relative=False),
 )

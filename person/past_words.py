@@ -139,6 +139,14 @@ OTHER_BEFORE: Final = re.compile(
 )
 OTHER_AFTER: Final = re.compile(r" (?:prochaine?|proxim[oa]|que vienen?|القادم|المقبل)(?![a-z])|ごと")
 
+# "What did I say about Monday?" has Monday as its topic.
+TOPIC_BEFORE: Final = re.compile(
+    rf"(?<!{_LETTER})(?:about|regarding|for|uber|zu|zum|fur|wegen|sur|pour|sobre|para|acerca de|عن)"
+    "(?: (?:the|den|le|el))? ?$"
+)
+TIME_PREPOSITION: Final = re.compile("(?:on|am|this|في) ")
+TOPIC_AFTER: Final = re.compile("について|に関して|のこと")
+
 # ---- expressions about the past ----
 
 ONE: Final = _patterns(f"(?:the )?(?P<day>{_any(ONE_DAY)})")
