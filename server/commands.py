@@ -46,6 +46,7 @@ from sql.driver import DatabaseUnavailable
 from sql.embedded import EmbeddedPostgresError
 from sql.migrate import MigrationError, migrate, rollback
 from sql.pool import PoolTimeout
+from streaming.http import drop_unusable_key_log
 from streaming.model import ModelError, open_http_client
 
 log = structlog.get_logger(__name__)
@@ -90,6 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load_settings(os.environ)
         configure_logging(settings.log_level, settings.log_format)
+        drop_unusable_key_log(os.environ)
         trio.run(command, settings)
     except* SettingsError as group:
         status = _BAD_SETTINGS

@@ -6,7 +6,7 @@ requests on one channel, `pool` selects the connection, `exchanges` ends the exc
 """
 
 from streaming.http.deadlines import ReadDeadline
-from streaming.http.environment import environment_transports, tls_context
+from streaming.http.environment import drop_unusable_key_log, environment_transports, tls_context
 from streaming.http.exchanges import Exchanges
 from streaming.http.transport import HttptoolsTransport, ResponseBody, TakeChunk
 
@@ -16,6 +16,7 @@ __all__ = [
     "ReadDeadline",
     "ResponseBody",
     "TakeChunk",
+    "drop_unusable_key_log",
     "environment_transports",
     "tls_context",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.request import getproxies
@@ -97,6 +97,21 @@ def tls_context(file: str | None, folder: str | None) -> ssl.SSLContext:
         if folder:
             logger.warning("SSL_CERT_DIR: is not a folder, so the usual certificates are trusted")
     return httpx.create_ssl_context(trust_env=False)
+
+
+def drop_unusable_key_log(environ: MutableMapping[str, str]) -> None:
+    """Remove SSLKEYLOGFILE from `environ`, with a warning, if the file can't be written.
+
+    Python reads it for each TLS context, and raises an error that names no variable.
+    """
+    if not (file := environ.get("SSLKEYLOGFILE")):
+        return
+    try:
+        with Path(file).open("ab"):
+            pass
+    except OSError as error:
+        logger.warning("SSLKEYLOGFILE: can't be used (%s), so no TLS keys are logged", error)
+        del environ["SSLKEYLOGFILE"]
 
 
 class UnlessWithin(httpx.AsyncBaseTransport):

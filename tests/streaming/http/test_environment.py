@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import ssl
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from httpx._utils import get_environment_proxies
 
-from streaming.http import HttptoolsTransport, environment_transports, tls_context
+from streaming.http import HttptoolsTransport, drop_unusable_key_log, environment_transports, tls_context
 from streaming.http.environment import UnlessWithin, proxy_patterns
 from streaming.model import HttpTransport, open_http_client
 
@@ -136,6 +137,17 @@ async def test_no_environment_stops_the_start(
         pass
     said = {record.getMessage().partition(":")[0] for record in caplog.records}
     assert said == {"ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"}
+
+
+@pytest.mark.parametrize(("file", "usable"), [("keys", True), ("missing/keys", False), ("", True)])
+def test_a_key_log_that_cannot_be_written_is_left_out(
+    file: str, usable: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / file) if file else "")
+    drop_unusable_key_log(os.environ)
+    assert ("SSLKEYLOGFILE" in os.environ) is usable
+    assert [record.getMessage()[:14] for record in caplog.records] == ([] if usable else ["SSLKEYLOGFILE:"])
+    assert tls_context(None, None).get_ca_certs()
 
 
 def test_certificates_that_cannot_be_read_are_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
