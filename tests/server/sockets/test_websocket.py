@@ -49,6 +49,29 @@ async def test_messages_of_every_length_and_kind_keep_their_order(nursery: trio.
             assert await client.get_message() == "x" * length
 
 
+async def test_a_message_that_the_network_takes_needs_no_step_of_the_library(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library takes two locks for a message, and each lets all other tasks run."""
+    sent = list[str]()
+    ended = trio.Event()
+
+    async def handler(socket: DeviceSocket) -> None:
+        for text in ("one", "zwei é"):
+            await socket.send(text)
+            sent.append(text)
+        ended.set()
+        with suppress(SocketClosed):
+            await socket.receive()
+
+    async with connected(handler, nursery) as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(WebSocketConnection, "send_message", None)
+            assert [await client.get_message(), await client.get_message()] == ["one", "zwei é"]
+            await ended.wait()
+        assert sent == ["one", "zwei é"]
+
+
 async def test_a_ping_and_a_message_do_not_cut_into_a_frame_that_is_half_sent(nursery: trio.Nursery) -> None:
     large = b"x" * 20_000_000
     pinged = trio.Event()

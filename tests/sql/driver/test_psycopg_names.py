@@ -60,6 +60,10 @@ AsyncCursor = psycopg.AsyncCursor
         (_pipeline_base.BasePipeline, "_exit", ["self", "exc"]),
         (_pipeline_base.BasePipeline, "_enter_gen", ["self"]),
         (AsyncCursor, "_execute_gen", ["self", "query", "params", "prepare", "binary"]),
+        (AsyncCursor, "_maybe_prepare_gen", ["self", "pgq", "prepare", "binary"]),
+        (AsyncCursor, "_check_result_for_fetch", ["self"]),
+        (AsyncCursor, "_fetch_pipeline", ["self"]),
+        (_pipeline_base.BasePipeline, "_process_results", ["self", "queued", "results"]),
         (_queries.PostgresQuery, "convert", ["self", "query", "vars"]),
         (_queries.PostgresQuery, "dump", ["self", "vars"]),
         (_queries, "_query2pg_nocache", ["query", "encoding"]),
@@ -86,6 +90,13 @@ async def test_the_private_attributes_exist(database: str) -> None:
         assert {"_conn", "pgconn", "level", "_lock", "command_queue", "result_queue"} <= vars(
             TrioPipeline(connection)
         ).keys()
+
+
+def test_prepared_statements_are_known_by_their_text_and_the_types_of_their_parameters() -> None:
+    query = _queries.PostgresQuery.__new__(_queries.PostgresQuery)
+    query.query, query.types = b"SELECT %s", (25,)
+    assert _preparing.PrepareManager.key(query) == (b"SELECT %s", (25,))
+    assert list(_preparing.PrepareManager()._names) == []
 
 
 def test_a_converted_statement_has_the_private_attributes() -> None:
