@@ -149,8 +149,8 @@ def _setting(user_id: UUID) -> bytes:
 class _Transaction:
     """A transaction on a lent connection in pipeline mode, which begins with `commands`.
 
-    A class, because a generator costs about as much as a statement. After an error or a cancellation of the block there
-    is no `COMMIT`: the pool rolls the transaction back.
+    A class, because a generator costs about as much as a statement. After an error or a cancellation of the block
+    `COMMIT` is not sent, and the pool rolls the transaction back.
     """
 
     __slots__ = ("_commands", "_connection", "_loan", "_pipeline")
