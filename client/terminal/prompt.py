@@ -59,6 +59,7 @@ class Prompt:
         self._asking: str | None = None
         self._lock = trio.Lock()
         self._reading = False
+        self._shown = False  # by the thread that reads; it begins later than the question
         self._wanted, self._wishes = trio.open_memory_channel[str](1)
         self._typed, self._lines = trio.open_memory_channel[str | None](1)
 
@@ -66,11 +67,15 @@ class Prompt:
         """Read a line for each question until cancelled. Only one task may run this."""
         async for question in self._wishes:
             try:
-                line = await trio.to_thread.run_sync(self._read, question, abandon_on_cancel=True)
+                line = await trio.to_thread.run_sync(self._show_and_read, question, abandon_on_cancel=True)
             except EOFError:
                 line = None
-            self._reading = False
+            self._reading = self._shown = False
             self._typed.send_nowait(line)
+
+    def _show_and_read(self, question: str) -> str:
+        self._shown = True
+        return self._read(question)
 
     async def ask(self, question: str) -> str | None:
         """Return the next line without its line end, or None at the end of the input. Questions wait for each other."""
@@ -93,7 +98,7 @@ class Prompt:
 
     def above(self, print_lines: Callable[[], None]) -> None:
         """Call `print_lines`. A question that waits is shown again below, with the typed text."""
-        if self._asking is None or self._typed_so_far is None:
+        if self._asking is None or not self._shown or self._typed_so_far is None:
             print_lines()
             return
         self._show("\r\x1b[K")  # to the start of the line, and erase it

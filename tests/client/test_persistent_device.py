@@ -367,9 +367,10 @@ def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
 
 async def test_a_note_keeps_the_prompt_and_what_was_typed() -> None:
     printed: list[str] = []
-    release = trio.Event()
+    began, release = trio.Event(), trio.Event()
 
     def read(_question: str) -> str:
+        trio.from_thread.run_sync(began.set)
         trio.from_thread.run(release.wait)
         return "typed"
 
@@ -378,9 +379,20 @@ async def test_a_note_keeps_the_prompt_and_what_was_typed() -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(prompt.run)
         nursery.start_soon(prompt.ask, "> ")
-        await trio.testing.wait_all_tasks_blocked()
+        await began.wait()
         prompt.above(lambda: printed.append("The connection was lost."))
         release.set()
         await trio.testing.wait_all_tasks_blocked(0.05)
         nursery.cancel_scope.cancel()
     assert printed == ["early", "\r\x1b[K", "The connection was lost.", "> ty"]
+
+
+async def test_lines_that_are_printed_before_a_question_is_shown_do_not_show_it_twice() -> None:
+    printed: list[str] = []
+    prompt = Prompt(lambda question: question, show=printed.append, typed_so_far=lambda: "")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(prompt.ask, "> ")
+        await trio.testing.wait_all_tasks_blocked()  # the thread that shows the question has not begun
+        prompt.above(lambda: printed.append("The connection was lost."))
+        nursery.cancel_scope.cancel()
+    assert printed == ["The connection was lost."]
