@@ -56,7 +56,7 @@ _ADVERBS: Final = (
 _DID: Final = r"(?:eliminé|borré|añadí|agregué|creé|modifiqué|actualicé|moví|completé|marqué|guardé)"
 _AGENT: Final = re.compile(
     rf"(?:\b(?:i|we)(?:['’]ve| have)?{_ADVERBS} {_DONE}\b"
-    rf"|\b(?:ich habe|habe ich|wir haben)\b[^.!?\n]*?\b{_DONE}\b"
+    rf"|\b(?:ich habe|habe ich|wir haben)\b[^.!?\n]{{0,150}}?\b{_DONE}\b"
     rf"|\bj['’]ai{_ADVERBS} {_DONE}"
     rf"|\b(?:he|hemos){_ADVERBS} {_DONE}"
     rf"|\b{_DID}\b)",
@@ -68,7 +68,7 @@ _OBJECT_AFTER: Final = re.compile(
 )
 _PASSIVE: Final = re.compile(
     rf"\b(?:has|have|is now|are now|was|were|is|are)(?: been)?{_ADVERBS} (?:{_DONE}|gone)\b"
-    rf"|\b(?:wurden?|ist|sind)\b[^.!?\n]*\b{_DONE}\b"
+    rf"|\b(?:wurden?|ist|sind)\b[^.!?\n]{{0,150}}\b{_DONE}\b"
     rf"|\b(?:a|ont) été{_ADVERBS} {_DONE}|\best{_ADVERBS} {_DONE}"
     rf"|\b(?:ha|han) sido{_ADVERBS} {_DONE}|\bse (?:ha|han) {_DONE}",
     _I,

@@ -71,14 +71,14 @@ _LANGUAGES: Final = (
         r"\b(?:não|nenhum\w*|nada|se|quando|ontem|listas?|gráficos?|tabelas?|resumos?|rascunhos?|textos?)\b",
     ),
     _language(
-        rf"\bik (?:heb|had)\b[^.!?\n]*\b{_NL}\b",
-        rf"\b(?:is|zijn|werd|werden)\b[^.!?\n]*\b{_NL}\b",
+        rf"\bik (?:heb|had)\b[^.!?\n]{{0,200}}\b{_NL}\b",
+        rf"\b(?:is|zijn|werd|werden)\b[^.!?\n]{{0,200}}\b{_NL}\b",
         r"\b(?:taak|taken|notities?|project(?:en)?|herinnering(?:en)?|mijlpa(?:al|len))\b",
         r"\A\W*als\b|\b(?:niet|geen|niets|wanneer|gisteren|lijst|grafiek|tabel|samenvatting|concept|tekst)\b",
     ),
     _language(
-        rf"\bjag har\b[^.!?\n]*\b{_SV_DID}\b",
-        rf"\bhar\b[^.!?\n]*\b{_SV_WAS}\b",
+        rf"\bjag har\b[^.!?\n]{{0,200}}\b{_SV_DID}\b",
+        rf"\bhar\b[^.!?\n]{{0,200}}\b{_SV_WAS}\b",
         r"\b(?:uppgift(?:en|er|erna)?|anteckning(?:en|ar|arna)?|projekt(?:et|en)?|påminnelse[nr]?)\b",
         r"\b(?:inte|ingen|inget|om|när|igår|listan?|diagram|tabell|sammanfattning|utkast|text)\b",
     ),

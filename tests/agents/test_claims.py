@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -198,3 +199,11 @@ def test_a_question_is_no_polite_offer() -> None:
 def test_an_answer_that_names_a_failure_does_not_claim_all() -> None:
     assert claims_all("I completed both tasks.")
     assert not claims_all("I completed the walk, but I could not find the swim.")
+
+
+@pytest.mark.parametrize("unit", ["ich habe ", "wurde ", "ik heb ", "jag har ", "I have ", "se ha ", "我已", "я "])
+def test_a_model_that_repeats_itself_does_not_hold_up_the_server(unit: str) -> None:
+    answer = "Gelöscht deleted tagits bort " + unit * (20_000 // len(unit))
+    began = time.process_time()
+    claims_change(answer, ["Walk"], asked=True)
+    assert time.process_time() - began < 2  # 25 s while the work was quadratic
