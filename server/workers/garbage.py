@@ -11,7 +11,7 @@ seconds delayed one of a hundred cancels. Without a third collection of each obj
 
 Python begins a collection by the number of objects that were made, less those that were freed. Each token of a running
 answer makes as many objects as it frees, and those that it frees are frozen. So tens of thousands of new objects would
-come together, and one collection of them takes 5 to 18 ms. New objects are therefore collected ten times a second too.
+come together, and one collection of them takes 5 to 18 ms. New objects are therefore collected twenty times a second too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import trio
 _OLDEST: Final = 2
 _MIDDLE: Final = 1
 _THRESHOLDS: Final = (700, 3, 1)
-_NEW_S: Final = 0.1
+_NEW_S: Final = 0.05
 # Less growth than this is not worth a collection of all objects.
 _MARGIN: Final = 100_000
 _CALM_S: Final = 1.0
