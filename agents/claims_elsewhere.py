@@ -56,6 +56,18 @@ _RU: Final = (
 _ZH: Final = r"(?:添加|创建|新建|删除|移除|修改|更改|更新|移动|推迟|重命名|完成|标记|归档|保存|设置|设为)"
 _KO: Final = r"(?:추가|생성|삭제|수정|변경|업데이트|이동|완료|표시|보관|저장|연기|설정)"
 
+_PT_DID: Final = (
+    r"(?:adicionei|criei|excluí|apaguei|removi|eliminei|alterei|atualizei|movi|renomeei|concluí|marquei|arquivei|"
+    r"salvei|guardei|defini|agendei|adiei|finalizei)"
+)
+_TR_DID: Final = (
+    r"(?:ekledim|oluşturdum|sildim|kaldırdım|değiştirdim|güncelledim|taşıdım|işaretledim|tamamladım|arşivledim|"
+    r"kaydettim|erteledim)"
+)
+_TR_WAS: Final = (
+    r"(?:eklendi|oluşturuldu|silindi|kaldırıldı|değiştirildi|güncellendi|taşındı|işaretlendi|arşivlendi|ertelendi)"
+)
+
 _LANGUAGES: Final = (
     _language(
         rf"\b(?:ho|abbiamo)\b(?: \w+)? {_IT}[oaei]\b",
@@ -64,8 +76,7 @@ _LANGUAGES: Final = (
         r"\b(?:non|nessun\w*|se|quando|ieri|elenc\w+|list[ae]|grafic\w+|tabell\w+|riassunt\w+|bozz[ae]|testo)\b",
     ),
     _language(
-        r"\b(?:adicionei|criei|excluí|apaguei|removi|eliminei|alterei|atualizei|movi|renomeei|concluí|marquei|arquivei|"
-        r"salvei|guardei|defini|agendei|adiei|finalizei)\b",
+        rf"\b{_PT_DID}\b",
         rf"\b(?:foi|foram)\b(?: \w+)? {_PT}[oa]s?\b",
         r"\b(?:tarefas?|notas?|projet[oa]s?|lembretes?|marcos?)\b",
         r"\b(?:não|nenhum\w*|nada|se|quando|ontem|listas?|gráficos?|tabelas?|resumos?|rascunhos?|textos?)\b",
@@ -83,9 +94,8 @@ _LANGUAGES: Final = (
         r"\b(?:inte|ingen|inget|om|när|igår|listan?|diagram|tabell|sammanfattning|utkast|text)\b",
     ),
     _language(
-        r"\b(?:ekledim|oluşturdum|sildim|kaldırdım|değiştirdim|güncelledim|taşıdım|işaretledim|tamamladım|arşivledim|"
-        r"kaydettim|erteledim)\b",
-        r"\b(?:eklendi|oluşturuldu|silindi|kaldırıldı|değiştirildi|güncellendi|taşındı|işaretlendi|arşivlendi|ertelendi)\b",
+        rf"\b{_TR_DID}\b",
+        rf"\b{_TR_WAS}\b",
         r"\b(?:görev\w*|not(?:u|unuz\w*|lar\w*)|proje\w*|hatırlatıcı\w*)\b",
         r"\b(?:değil|yok|eğer|dün|liste\w*|grafi\w+|tablo\w*|özet\w*|taslak|metn?i?n?i?)\b",
     ),
@@ -119,10 +129,39 @@ _LANGUAGES: Final = (
 # Every claim has one of these. Most sentences have none, and one search is faster than all of the others.
 _ANY: Final = re.compile("|".join(f"(?:{words.pattern})" for one in _LANGUAGES for words in (one.did, one.was)), _I)
 
+# These letters have another lower case than the one that they have in a search that ignores case.
+_LETTERS: Final = str.maketrans({"İ": "i", "ı": "i", "ſ": "s", "\u212a": "k"})
+_OTHER_CASE: Final = re.compile("[İıſ\u212a]")
+
+
+def _first_words(alternatives: str) -> list[str]:
+    return [words.split()[0].translate(_LETTERS) for words in alternatives.removeprefix("(?:")[:-1].split("|")]
+
+
+# Every match of `_ANY` has one of these words or letters. Looking for words takes a tenth of the time of the search.
+_WORD: Final = re.compile(r"\w+")
+_SIGNS: Final = frozenset(
+    [
+        *("ho", "abbiamo", "stato", "stata", "stati", "state", "foi", "foram"),
+        *(word for words in (_PT_DID, _NL, _SV_DID, _SV_WAS, _TR_DID, _TR_WAS) for word in _first_words(words)),
+    ]
+)
+_SIGN_LETTER: Final = re.compile("[łŁ\u0400-\u04ff\u4e00-\u9fff\uac00-\ud7a3]")
+
+
+def _may_claim(sentence: str) -> bool:
+    """Whether `_ANY` may match."""
+    if not sentence.isascii():
+        if _SIGN_LETTER.search(sentence):
+            return True
+        if _OTHER_CASE.search(sentence):
+            sentence = sentence.translate(_LETTERS)
+    return not _SIGNS.isdisjoint(_WORD.findall(sentence.lower()))
+
 
 def claims_elsewhere(sentence: str, titles: Collection[str], *, asked: bool, read: bool) -> bool:
     """Whether a sentence in one of these languages claims a change. The arguments are those of `claims_change`."""
-    if _ANY.search(sentence) is None:
+    if not _may_claim(sentence) or _ANY.search(sentence) is None:
         return False
     titled = any(len(title) > 2 and title.casefold() in sentence.casefold() for title in titles)
     return any(
