@@ -11,7 +11,7 @@ seconds delayed one of a hundred cancels. Without a third collection of each obj
 
 Python begins a collection by the number of objects that were made, less those that were freed. Each token of a running
 answer makes as many objects as it frees, and those that it frees are frozen. So tens of thousands of new objects would
-come together, and one collection of them takes 5 to 18 ms. New objects are therefore collected twenty times a second too.
+come together, and one collection of them takes 5 to 18 ms. So new objects are also collected twenty times a second.
 """
 
 from __future__ import annotations
