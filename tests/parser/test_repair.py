@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parser import BlockReady, BlockRejected, Repair
-from parser.repair import MOST_CHARACTERS, keeps_numbers, repaired
+from parser.repair import MOST_CHARACTERS, MOST_WORK, keeps_numbers, repaired, work
 from tests.parser.documents import spoiled
 from tests.parser.feeds import parse
 
@@ -175,3 +175,10 @@ def test_a_block_that_was_cut_inside_a_value_is_unfinished() -> None:
 def test_a_number_in_another_spelling_does_not_prevent_a_repair(number: str) -> None:
     for source in (f"{{'rows':[[{number}],['x']]}}", f'{{"rows":[[{number}],["x"],]}}'):
         assert repaired(source) == {"rows": [[float(number)], ["x"]]}
+
+
+def test_strings_that_only_open_are_work() -> None:
+    assert work('{"a":["b"],"c":{"d":"e"}}') == 0
+    source = '{"answer":["' * 1_000
+    assert work(source) == len(source) * 1_000 > MOST_WORK
+    assert repaired(source) is None
