@@ -22,6 +22,8 @@ from streaming.wire import (
 )
 
 REQUEST_TYPES = (WsFrameType.HOME_REQUEST, WsFrameType.POPUP_REQUEST)
+UNREAD_CODES = (ErrorCode.INVALID_FRAME, ErrorCode.RATE_LIMITED)
+"""Errors for frames that the server did not act on, whose id it may not know."""
 AnswerFrame = WsStreamStart | WsPopupDomain | WsToolEvent | WsStreamText | WsStreamBlock | WsStreamEnd
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import trio
 from pydantic import BaseModel
 
-from client.terminal.answer import REQUEST_TYPES, Answer, RequestRefusedError
+from client.terminal.answer import REQUEST_TYPES, UNREAD_CODES, Answer, RequestRefusedError
 from client.terminal.calls import Approve, Tools, answer_data_request, answer_tool_call
 from client.terminal.connection import Connection, ConnectionLostError, ProtocolError, frame_text
 from streaming.wire import (
@@ -161,7 +161,7 @@ class Link:
     def _refused(self, frame: WsError) -> Answer | None:
         """Return the answer that this error ends, or None. An error does not end an answer that has begun."""
         answer = self._answers.get(frame.request_id) if frame.request_id is not None else None
-        if frame.request_id is None and frame.code is ErrorCode.INVALID_FRAME and frame.frame_type in REQUEST_TYPES:
+        if frame.request_id is None and frame.code in UNREAD_CODES and frame.frame_type in REQUEST_TYPES:
             # The server could not read the id: the frame was the oldest request that has no answer yet.
             answer = next((answer for answer in self._answers.values() if not answer.begun), None)
         # An error with the id of a call answers the call's result, which names its request too.

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from client.terminal.answer import REQUEST_TYPES, Answer, AnswerFrame, RequestRefusedError
+from client.terminal.answer import REQUEST_TYPES, UNREAD_CODES, Answer, AnswerFrame, RequestRefusedError
 from client.terminal.replay import Replay
 from streaming.wire import (
     ErrorCode,
@@ -88,7 +88,7 @@ class Requests:
         if frame.call_id is not None:
             return False  # it answers the result of a call, which names its request too
         asked = self._asked.get(frame.request_id) if frame.request_id is not None else None
-        if frame.request_id is None and frame.code is ErrorCode.INVALID_FRAME and frame.frame_type in REQUEST_TYPES:
+        if frame.request_id is None and frame.code in UNREAD_CODES and frame.frame_type in REQUEST_TYPES:
             # The server could not read the id: the frame was the oldest request that has no answer yet.
             asked = next((asked for asked in self._asked.values() if not asked.replay.begun), None)
         if asked is None:

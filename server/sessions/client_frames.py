@@ -17,7 +17,7 @@ from server.memory_service import ChangeSource
 from server.sessions.calls import MadeChange
 from server.sessions.features import QUOTA
 from server.sessions.memory_frames import change_entity, forget_memory
-from server.sessions.refused_frames import refuse_frame, unknown_call
+from server.sessions.refused_frames import refuse_frame, refuse_over_rate, unknown_call
 from server.sessions.session import Session
 from server.telemetry import LogRate
 from streaming.wire import (
@@ -66,11 +66,11 @@ class ClientFrames:
         self._registry = registry
         self._logged = LogRate()
 
-    def refuse_over_rate(self, session: Session) -> None:
-        """Answer a frame that was not read because the socket sends too many."""
+    def refuse_over_rate(self, session: Session, text: str) -> None:
+        """Answer the frame `text`, which is not acted on because the socket sends too many."""
         code = ErrorCode.RATE_LIMITED
         self._logged.log(log.info, "frame_refused", f"{session.user_id} {code}", code=code)
-        session.refuse(code, "Too many frames per second; this frame was not read.", retryable=True)
+        session.send_control(refuse_over_rate(text))
 
     def take(self, session: Session, frame: ClientFrame, size: int) -> None:
         """Act on one frame. Never waits, never raises: work that waits gets a task with its own boundary.

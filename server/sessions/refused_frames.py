@@ -14,9 +14,21 @@ from streaming.wire import (
     WsFrameType,
     WsToolError,
     WsToolResult,
+    frame_subject,
 )
 
 _MAX_FAULT_CHARS: Final = 500
+_AWAITED: Final = frozenset(
+    {
+        WsFrameType.HOME_REQUEST,
+        WsFrameType.POPUP_REQUEST,
+        WsFrameType.WATCH,
+        WsFrameType.MEMORY_FORGET,
+        WsFrameType.MEMORY_FORGET_PREVIEW,
+        WsFrameType.MUTATION,
+    }
+)
+"""Frames that a client waits for: the error ends this wait."""
 
 
 def refuse_frame(
@@ -45,6 +57,25 @@ def refuse_frame(
         data_id=subject.data_id,
         memory_id=subject.memory_id,
         mutation_id=subject.mutation_id,
+    )
+
+
+def refuse_over_rate(text: str) -> WsError:
+    """The error frame that answers the frame `text` of a socket that sends too many.
+
+    It names the id of what the client waits for. It has no other ids: a request goes on when its `cancel` was not read,
+    and a call waits when its result was not.
+    """
+    subject = frame_subject(text)
+    awaited = subject.frame_type in _AWAITED
+    return WsError(
+        code=ErrorCode.RATE_LIMITED,
+        message="Too many frames per second; this frame was not read.",
+        retryable=True,
+        frame_type=subject.frame_type,
+        request_id=subject.request_id if awaited else None,
+        memory_id=subject.memory_id if awaited else None,
+        mutation_id=subject.mutation_id if awaited else None,
     )
 
 

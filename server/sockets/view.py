@@ -247,7 +247,7 @@ class SocketView:
             self._session.send_control(frame)
 
     def _take(self, session: Session, text: str) -> None:
-        if not session.shows(self) or not self._within_rate(session):
+        if not session.shows(self) or not self._within_rate(session, text):
             return
         try:
             frame = decode_client_frame(text)
@@ -262,12 +262,12 @@ class SocketView:
             message = "The server failed to read this frame; the fault is logged."
             session.refuse(ErrorCode.INTERNAL, message, getattr(frame, "request_id", None), retryable=True)
 
-    def _within_rate(self, session: Session) -> bool:
+    def _within_rate(self, session: Session, text: str) -> bool:
         verdict = self._rate.take(trio.current_time())
         if verdict == "close":
             self.close(CloseCode.POLICY_VIOLATION, "too many frames")
         elif verdict == "refuse":
-            self._sessions.frames.refuse_over_rate(session)
+            self._sessions.frames.refuse_over_rate(session, text)
         return verdict == "read"
 
     def _dispatch(self, session: Session, frame: ClientFrame, size: int) -> None:

@@ -59,7 +59,7 @@ from streaming.wire.frames import (
     WsToolError,
     WsUsage,
 )
-from streaming.wire.inbound import FrameError, FrameSubject, decode_client_frame
+from streaming.wire.inbound import FrameError, FrameSubject, decode_client_frame, frame_subject
 from streaming.wire.server import (
     SERVER_FRAME,
     AnswerFinish,
@@ -175,6 +175,7 @@ __all__ = [
     "WsWatch",
     "decode_client_frame",
     "failure_with_text",
+    "frame_subject",
     "frame_with_text",
     "has_too_many_values",
     "well_formed",

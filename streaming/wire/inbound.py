@@ -56,7 +56,7 @@ def decode_client_frame(text: str) -> ClientFrame:
     """
     if has_too_many_values(text):
         message = f"The frame has more than {MAX_VALUES} JSON values. Send it in several frames."
-        raise FrameError(ErrorCode.INVALID_FRAME, message, _subject_of_fields(text))
+        raise FrameError(ErrorCode.INVALID_FRAME, message, frame_subject(text))
     text = well_formed_json(text)
     try:
         return CLIENT_FRAME.validate_json(text)
@@ -72,11 +72,11 @@ def _subject(text: str) -> FrameSubject:
         if isinstance(frame, dict):
             fields = frame
     except ValueError:
-        return _subject_of_fields(text)
+        return frame_subject(text)
     return _named(fields)
 
 
-def _subject_of_fields(text: str) -> FrameSubject:
+def frame_subject(text: str) -> FrameSubject:
     """What the beginning of a text that is not parsed names; what its end names, if the beginning has no id.
 
     The fields of the frame itself count before those of objects inside it.

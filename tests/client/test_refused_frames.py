@@ -41,8 +41,9 @@ async def test_an_error_that_names_another_frame_refuses_no_change(tmp_path: Pat
             await trio.testing.wait_all_tasks_blocked()
 
 
+@pytest.mark.parametrize("code", [ErrorCode.INVALID_FRAME, ErrorCode.RATE_LIMITED])
 @pytest.mark.parametrize("kept", [True, False])
-async def test_an_error_fails_only_the_request_that_it_is_about(kept: bool) -> None:
+async def test_an_error_fails_only_the_request_that_it_is_about(kept: bool, code: ErrorCode) -> None:
     """`kept`: the device stays connected over lost connections."""
 
     async def script(peer: Peer) -> None:
@@ -50,7 +51,7 @@ async def test_an_error_fails_only_the_request_that_it_is_about(kept: bool) -> N
             await peer.greet()
         first = await peer.expect(WsHomeRequest)
         await peer.expect(WsHomeRequest)
-        refused = {"code": ErrorCode.INVALID_FRAME, "message": "No."}
+        refused = {"code": code, "message": "No."}
         about_result = {"request_id": first.request_id, "call_id": uuid4(), "frame_type": WsFrameType.TOOL_RESULT}
         await peer.send(WsError.model_validate(refused | about_result))
         await peer.send(start(first.request_id))

@@ -190,7 +190,7 @@ export class Requests {
     if (this.#queueAgain(error)) {
       return true;
     }
-    if (error.code === "rate_limited" && error.requestId === undefined) {
+    if (error.code === "rate_limited" && error.requestId === undefined && (frameType === undefined || asks(frameType))) {
       return this.#unread(error);
     }
     if (error.requestId === undefined && (UNREADABLE.has(error.code) || asks(frameType))) {

@@ -16,6 +16,8 @@ from tests.server.memory_socket import MemorySocket
 from tests.server.scripted_model import call, text_block
 from tests.server.sockets.received import texts, types
 
+ID = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+
 
 @pytest.mark.parametrize(
     ("text", "code"),
@@ -230,6 +232,37 @@ async def test_too_many_frames_are_refused_and_a_flood_is_closed() -> None:
         assert {frame.get("code") for frame in frames} == {"rate_limited"}
         assert socket.closed_with is not None
         assert socket.closed_with[0] in {CloseCode.POLICY_VIOLATION, CloseCode.TOO_SLOW}
+
+
+@pytest.mark.parametrize(
+    ("frame", "named"),
+    [
+        ({"type": "home_request", "message": "x", "request_id": ID}, {"request_id": ID}),
+        ({"type": "popup_request", "message": "x", "request_id": ID}, {"request_id": ID}),
+        ({"type": "watch", "request_id": ID}, {"request_id": ID}),
+        ({"type": "memory_forget", "memory_id": ID}, {"memory_id": ID}),
+        ({"type": "memory_forget_preview", "memory_id": ID}, {"memory_id": ID}),
+        ({"type": "mutation", "mutation_id": ID, "op": "delete"}, {"mutation_id": ID}),
+        # These end nothing at the client.
+        ({"type": "cancel", "request_id": ID}, {}),
+        ({"type": "tool_result", "call_id": ID, "request_id": ID}, {}),
+        ({"type": "approval", "call_id": ID, "approved": True}, {}),
+        ({"type": "ping"}, {}),
+    ],
+    ids=lambda value: value.get("type", ""),
+)
+async def test_a_frame_over_the_rate_is_named_if_the_client_waits_for_it(
+    frame: dict[str, object], named: dict[str, str]
+) -> None:
+    stack = memory_server(frames_per_s=0.001, frames_burst=1)
+    async with stack.device() as socket:
+        await socket.say(type="ping")
+        assert (await socket.hear())["type"] == "pong"
+        await socket.say(**frame)
+        error = await socket.hear()
+        assert (error["code"], error["retryable"], error["frame_type"]) == ("rate_limited", True, frame["type"])
+        ids = ("request_id", "call_id", "data_id", "memory_id", "mutation_id")
+        assert {name: error[name] for name in ids if error.get(name) is not None} == named
 
 
 async def test_draining_lets_a_request_finish_and_takes_no_other() -> None:

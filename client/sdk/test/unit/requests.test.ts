@@ -160,6 +160,20 @@ describe("a request", () => {
     expect((await peer.hear("home_request"))["message"]).toHaveLength(4800);
   });
 
+  test("over the rate that is named fails alone, and other frames over the rate fail no request", async () => {
+    const { client, peer } = await server.online();
+    const [waiting, unread] = [client.home("waiting"), client.home("unread")];
+    const request_id = idOf(await peer.hear("home_request"));
+    await peer.hear("home_request");
+    const refused = { code: "rate_limited", message: "Too many frames.", retryable: true };
+    peer.say("error", { ...refused, frame_type: "ping" });
+    peer.say("error", { ...refused, frame_type: "home_request", request_id: unread.requestId });
+    await expect(unread.done).rejects.toMatchObject({ code: "rate_limited", retryable: true });
+    peer.say("stream_start", { request_id, agent: "task_agent" });
+    peer.say("stream_end", end(request_id));
+    expect(await waiting.done).toMatchObject({ status: "completed" });
+  });
+
   test("that was not read fails, and requests that were read continue", async () => {
     const { client, peer } = await server.online();
     const begun = client.home("begun");
