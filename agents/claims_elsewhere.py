@@ -2,7 +2,7 @@
 
 Italian, Portuguese, Dutch, Swedish, Turkish, Polish, Russian, Chinese and Korean. A claim needs a verb in the first
 person, or the passive voice, next to a word for an item. Sentences with a negation, a condition or something that the
-model wrote itself are no claims.
+model wrote itself do not count.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def _numbers(texts: Sequence[str], *, of_json: bool) -> list[Number] | None:
     if with_point is not None and with_comma is not None:
         return with_point if with_point == with_comma else None
     if with_comma is not None and any("." in text and _JSON.fullmatch(text) for text in texts):
-        return None  # a number of JSON in quotes, beside others
+        return None  # a number of JSON in quotes, next to others
     return with_point if with_comma is None else with_comma
 
 

@@ -76,7 +76,7 @@ UNITS: Final = _named(
     )
 )
 TWO_UNITS: Final = _named((("day", "يومين"), ("week", "اسبوعين"), ("month", "شهرين"), ("year", "سنتين|عامين")))
-"""Arabic has a form of its own for two of something."""
+"""Arabic has a separate form for two of something."""
 NUMBERS: Final = _named(
     enumerate(
         (
@@ -123,7 +123,7 @@ _WEEKDAY: Final = f"(?P<weekday>{_any(WEEKDAYS)})(?=(?:{'|'.join(_COMPOUND)})?(?
 _LAST: Final = r"(?:last|letzte[nrsm]?|vergangene[nrsm]?|vorige[nrsm]?)"
 _LAST_AFTER: Final = r"(?:derniere?|passee?|pasad[oa])"
 
-# ---- parts of a day, and the beginning of a time, beside an expression ----
+# ---- parts of a day, and the beginning of a time, next to an expression ----
 
 PART_AFTER: Final = re.compile(
     rf"(?: |の)?(?:in the |at |am |au |dans la |por la |en la |al |في )?(?P<part>{_any(PARTS)})(?!{_LETTER})"

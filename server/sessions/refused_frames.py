@@ -63,8 +63,8 @@ def refuse_frame(
 def refuse_over_rate(text: str) -> WsError:
     """The error frame that answers the frame `text` of a socket that sends too many.
 
-    It names the id of what the client waits for. It has no other ids: a request goes on when its `cancel` was not read,
-    and a call waits when its result was not.
+    It has the id of a frame that the client waits for, and no other ids. A request goes on when its `cancel` was not
+    read, and a call waits when its result was not read.
     """
     subject = frame_subject(text)
     awaited = subject.frame_type in _AWAITED

@@ -90,7 +90,7 @@ class DirectStream(trio.abc.Stream):
         self._unread = data + self._unread
 
     def receive_now(self, max_bytes: int) -> bytes | None:
-        """What has been received: no bytes at the end; None if nothing was. Raises `trio.BrokenResourceError`."""
+        """The bytes that have arrived: none at the end; None if nothing was. Raises `trio.BrokenResourceError`."""
         try:
             return self._open_socket().recv(max_bytes)
         except BlockingIOError:

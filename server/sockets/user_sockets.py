@@ -28,7 +28,7 @@ class BytesIn:
         self._uncounted = 0
 
     def count(self, size: int) -> bool:
-        """Count `size` bytes. Returns whether there are so many that `spend` should be called."""
+        """Count `size` bytes. Returns whether `spend` should be called."""
         self._uncounted += size
         return self._uncounted >= _COUNTED_BYTES
 

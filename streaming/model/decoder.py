@@ -191,7 +191,7 @@ class ResponseDecoder:
 
 
 def _last_events(events: bytes) -> int:
-    """Where the last three events begin; 0 if there are no events before them."""
+    """Where the last three events begin; 0 if nothing is before them."""
     end = len(events) - len(_BLANK_LINE)
     for _ in range(_OTHER_EVENTS):
         end = events.rfind(_BLANK_LINE, 0, end)

@@ -167,7 +167,7 @@ MUTANTS = (
     ("degradation.py", "return flattened(BlockType(block_type), members) if", "return members if"),
     ("series_numbers.py", "return with_point if with_point == with_comma else None", "return with_point"),
     ("series_numbers.py", 'if len(units) > 1 or (bare and units - {""}):', "if len(units) > 1:"),
-    ("series_numbers.py", "return None  # a number of JSON in quotes, beside others", "pass"),
+    ("series_numbers.py", "return None  # a number of JSON in quotes, next to others", "pass"),
     ("series_numbers.py", "of_json and all(", "all("),
     ("nested_members.py", "if len(found) != 1:\n        return members", "if not found:\n        return members"),
     ("nested_members.py", "if any(name in outer and outer[name] != value for", "if any(False for"),

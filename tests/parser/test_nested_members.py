@@ -43,7 +43,7 @@ CASES: dict[str, tuple[Any, list[Any]]] = {
         {"chart": {"version": "1", "data": {"a": 1}}},
         [json.dumps({"chart": {"version": "1", "data": {"a": 1}}})],
     ),
-    "beside members of something else": (
+    "next to members of something else": (
         {"table": CELLS, "plugins": ["x"]},
         [json.dumps({"table": CELLS, "plugins": ["x"]})],
     ),

@@ -1,4 +1,4 @@
-"""Trio's heap of deadlines is not built anew while thousands of devices connect."""
+"""Trio's heap of deadlines is not rebuilt while thousands of devices connect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def usual() -> Iterator[int]:
 
 
 async def _pruned_after(count: int) -> bool:
-    """Whether Trio has built its heap anew after `count` deadlines that were left before their time."""
+    """Whether Trio has rebuilt its heap after `count` deadlines that were left before their time."""
     deadlines = trio._core._run.GLOBAL_RUN_CONTEXT.runner.deadlines
     heap = deadlines._heap
     for _ in range(count):
