@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -46,6 +47,20 @@ def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
             opened.enter_context(one)
             opened.enter_context(other)
         yield made
+
+
+async def test_without_epoll_each_task_is_woken_too(
+    pairs: list[tuple[socket.socket, socket.socket]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(select, "epoll")
+    with Readiness() as unread:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(unread.run)
+            async with trio.open_nursery() as waiting:
+                for one, other in pairs:
+                    waiting.start_soon(unread.wait, other.fileno())
+                    one.send(b"x")
+            nursery.cancel_scope.cancel()
 
 
 async def test_each_pass_wakes_a_few_tasks_and_each_task_once(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
