@@ -190,7 +190,11 @@ export class Requests {
     if (this.#queueAgain(error)) {
       return true;
     }
-    if (error.code === "rate_limited" && error.requestId === undefined && (frameType === undefined || asks(frameType))) {
+    if (
+      error.code === "rate_limited" &&
+      error.requestId === undefined &&
+      (frameType === undefined || asks(frameType))
+    ) {
       return this.#unread(error);
     }
     if (error.requestId === undefined && (UNREADABLE.has(error.code) || asks(frameType))) {
