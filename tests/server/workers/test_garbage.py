@@ -210,12 +210,35 @@ async def test_objects_that_take_the_place_of_frozen_ones_are_collected_in_time(
     await trio.testing.wait_all_tasks_blocked()
     # Few of them are not worth a collection.
     replace_some(held, 500)
-    await trio.sleep(0.15)
+    await trio.sleep(0.6)
     assert 1_000 <= new_objects() < 2_000
     replace_some(held, 2_500)
     assert new_objects() >= 5_000
-    await trio.sleep(0.15)
+    await trio.sleep(0.6)
     assert new_objects() < 500
+    # Others may come soon after many.
+    for _ in range(3):
+        replace_some(held, 2_500)
+        await trio.sleep(0.11)
+        assert new_objects() < 500
+
+
+async def test_a_calm_server_is_not_woken_often_to_look_for_new_objects(
+    frozen: FrozenObjects, autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    wakes = 0
+
+    class Wakes(trio.abc.Instrument):
+        def before_task_step(self, task: trio.lowlevel.Task) -> None:
+            nonlocal wakes
+            wakes += task.name.endswith("_collect_new")
+
+    nursery.start_soon(frozen.run)
+    await trio.testing.wait_all_tasks_blocked()
+    trio.lowlevel.add_instrument(counting := Wakes())
+    await trio.sleep(10)
+    trio.lowlevel.remove_instrument(counting)
+    assert 15 <= wakes <= 21
 
 
 def replace_some(held: collections.deque[list[list[int]]], count: int) -> None:
