@@ -521,6 +521,14 @@ it("shows every frame in order of time, with its direction and size", async () =
   const inspector = page.getByRole("region", { name: "Frames", exact: true });
   expect(await inspector.count()).toBe(0);
   await drawer();
+  // A late frame of the answer before could come between the two resets, and would be counted by one side only.
+  let counted = -1;
+  const calm = () => {
+    const before = counted;
+    counted = watch.received.length + watch.sent.length;
+    return counted === before;
+  };
+  await expect.poll(calm, { interval: 500, timeout: 20_000 }).toBe(true);
   await inspector.getByRole("button", { name: "Clear" }).click();
   watch.received.length = watch.sent.length = 0;
   await answered("What is overdue?");
