@@ -30,7 +30,7 @@ _THRESHOLDS: Final = (700, 3, 1)
 _NEW_S: Final = 0.5
 _MANY_NEW_S: Final = 0.05
 _LOOKS: Final = 20
-"""So often it looks every `_MANY_NEW_S` after a collection."""
+"""The number of looks that follow a collection every `_MANY_NEW_S`."""
 _NEW_OBJECTS: Final = 4_000
 # Less growth than this is not worth a collection of all objects.
 _MARGIN: Final = 100_000

@@ -123,7 +123,7 @@ async def test_nothing_of_before_opens(pool: Pool, database: str, tmp_path: Path
     ann = await memories.person()
     await memories.middleware.erase(ann)
     with attacker(database) as connection:
-        # Habits need several weeks, and what was said before an erasure is not stored.
+        # Habits need several weeks, and messages from before an erasure are not stored.
         connection.execute("UPDATE users SET memory_erased_at = NULL")
     request = await _told(memories, ann)
     before = await _everything(memories, ann, request)
