@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from msgspec import Struct
+
 from parser import well_formed_json
 
 UNNAMED_TOOL: Final = "unnamed_tool"
@@ -122,8 +124,8 @@ class FinishReason(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class ContentDelta:
+# One is made per token, and msgspec makes it faster than a dataclass does.
+class ContentDelta(Struct, frozen=True, gc=False):
     """The next characters of the answer. Never empty."""
 
     text: str

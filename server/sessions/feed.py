@@ -103,7 +103,7 @@ class Feed:
                 if entry.before is not None:
                     chunk = entry.before.whole() + chunk
                 return WsStreamText(
-                    request_id=self.log.request_id, block=entry.template.block, chunk=well_formed(chunk), replace=True
+                    request_id=self.log.request_id, block=entry.block, chunk=well_formed(chunk), replace=True
                 )
             if self.at + 1 == len(entries):
                 return None

@@ -40,16 +40,17 @@ class TextEntry:
     `template` makes its frames. `length` is in characters, without `before`.
     """
 
-    __slots__ = ("before", "length", "pieces", "template")
+    __slots__ = ("before", "block", "length", "pieces", "template")
 
     def __init__(self, first: StreamText, before: TextEntry | None) -> None:
         self.template = first
+        self.block = first.block
         self.before = before
         self.length = len(first.chunk)
         self.pieces = [first.chunk]
 
     def __repr__(self) -> str:
-        return f"<TextEntry block={self.template.block} of {self.length} characters>"
+        return f"<TextEntry block={self.block} of {self.length} characters>"
 
     def compact(self) -> None:
         """Join the pieces."""
@@ -114,18 +115,15 @@ class RequestLog:
         """Add a frame. Returns its approximate size in bytes. Raises `RequestFailed` if the log is full."""
         if isinstance(frame, StreamText):
             chunk = frame.chunk
-            length = size = len(chunk)
-            if not chunk.isascii():
-                size = len(chunk.encode("utf-8", "replace"))
+            size = len(chunk) if chunk.isascii() else len(chunk.encode("utf-8", "replace"))
             if (total := self.size + size) > self._max_bytes:
                 self._overflow()
             self.size = total
             last = self._last_text
-            if last is not None and last.template.block == frame.block:
-                pieces = last.pieces
-                pieces.append(chunk)
-                last.length += length
-                if len(pieces) >= _COMPACT_AT:
+            if last is not None and last.block == frame.block:
+                last.pieces.append(chunk)
+                last.length += len(chunk)
+                if len(last.pieces) >= _COMPACT_AT:
                     last.compact()
             else:
                 self._last_text = entry = TextEntry(frame, self._texts.get(frame.block))
@@ -165,7 +163,7 @@ class RequestLog:
         for entry in self.entries:
             match entry:
                 case TextEntry():
-                    block = entry.template.block
+                    block = entry.block
                     blocks[block] = WsResultBlock(block=block, block_type="text", content=well_formed(entry.whole()))
                 case WsStreamBlock(block=block):
                     blocks[block] = WsResultBlock(block=block, block_type=entry.block_type, data=entry.data)

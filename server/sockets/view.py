@@ -65,6 +65,8 @@ class SocketView:
         """`bytes_in`: counts what the user sends on all sockets; after too much, this one is not read for a while."""
         limits = sessions.limits
         self._socket = socket
+        self.try_send: Callable[[bytes], int | None] = socket.try_send
+        """Send one frame if that needs no waiting. Returns how many bytes are unsent; None if nothing was sent."""
         self._hello: Hello | None = hello
         self._sessions = sessions
         self._metrics = metrics
@@ -100,10 +102,6 @@ class SocketView:
     def unsent(self) -> bool:
         """Whether a part of a frame that `try_send` accepted is not sent yet."""
         return self._socket.unsent
-
-    def try_send(self, message: bytes) -> int | None:
-        """Send one frame if that needs no waiting. Returns how many bytes are unsent; None if nothing was sent."""
-        return self._socket.try_send(message)
 
     async def flush(self) -> None:
         """Send the rest of a frame. Raises `server.sockets.device_socket.SocketClosed`."""

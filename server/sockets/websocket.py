@@ -98,7 +98,10 @@ class TrioWebSocket:
         # go through the same stream, which never mixes two frames.
         if self._closing or self._connection.closed is not None:
             return None
-        return self._stream.try_send(_header(len(message)) + message)
+        length = len(message)
+        # Most frames are short: this runs per token.
+        header = bytes((_TEXT_FRAME, length)) if length < _TWO_BYTES else _long_header(length)
+        return self._stream.try_send(header + message)
 
     @property
     def unsent(self) -> bool:
@@ -122,10 +125,8 @@ class TrioWebSocket:
             await self._connection.aclose(code, reason)
 
 
-def _header(length: int) -> bytes:
-    """The header of an unmasked text frame (RFC 6455, 5.2)."""
-    if length < _TWO_BYTES:
-        return bytes((_TEXT_FRAME, length))
+def _long_header(length: int) -> bytes:
+    """The header of an unmasked text frame (RFC 6455, 5.2) whose length is not in its second byte."""
     if length <= _MOST_IN_TWO_BYTES:
         return struct.pack("!BBH", _TEXT_FRAME, _TWO_BYTES, length)
     return struct.pack("!BBQ", _TEXT_FRAME, _EIGHT_BYTES, length)

@@ -119,9 +119,9 @@ class HomeFormatter:
         events = self._parser.feed(token)
         if len(events) == 1 and isinstance(event := events[0], TextDelta):
             index, text = event.index + self._first, event.text
-            if index not in self._blocks.with_data:
-                text = self._blocks.add_text(index, text)
-            return [self._texts.frame(index, text)] if text else []
+            if index not in self._blocks.with_data and not (text := self._blocks.add_text(index, text)):
+                return []
+            return [self._texts.frame(index, text)]
         return self._frames(events)
 
     def close(self) -> list[HomePart]:
