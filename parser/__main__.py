@@ -26,7 +26,7 @@ def event_as_json(event: Event) -> dict[str, Any]:
     if isinstance(event, BlockReady):
         repairs = {"repairs": list(event.repairs)} if event.repairs else {}
         return fields | {"index": event.index, "block": event.block.model_dump(mode="json")} | repairs
-    return fields | {name: getattr(event, name) for name in type(event).__match_args__ if name != "source"}
+    return fields | {name: getattr(event, name) for name in event.__slots__ if name != "source"}
 
 
 def main(arguments: Sequence[str], source: TextIO, out: TextIO) -> int:

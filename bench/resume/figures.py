@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.resume.fleet import Device, Fleet
+from bench.resume.log_cost import LogCost, log_cost
 from bench.resume.measures import Resumes, Storm, grown, open_all, resumes, storm
 from bench.resume.server import database, server
 from bench.stream.load import Load
@@ -61,6 +62,7 @@ class Figures:
     answer_storms: list[Storm] = field(default_factory=list)
     resumes: Resumes | None = None
     tokens: dict[str, list[Paced]] = field(default_factory=dict)
+    log_cost: LogCost | None = None
     missing: str = ""
 
 
@@ -105,6 +107,8 @@ def measure_on(
         say(f"{len(figures.resumes.last_ms)} resumes, one after another")
         fleet.close()
         _tokens(target, model_port, places, folder, plan, figures, say)
+    figures.log_cost = log_cost()
+    say(f"the log adds {figures.log_cost.added_us:.2f} us to a token")
     return figures
 
 

@@ -17,12 +17,13 @@ _IDLE_KB: Final = 30.0
 _RESUME_MS: Final = 50.0
 _STORM_PER_S: Final = 1000.0
 _HANDSHAKE_MS: Final = 1.0
+_LOG_PERCENT: Final = 3.0
 
 
 def markdown(figures: Figures) -> str:
     """All tables, the bounds last."""
     return "\n".join(
-        line for section in (_machine, _resumes, _storms, _memory, _tokens, _bounds) for line in section(figures)
+        line for section in (_machine, _resumes, _storms, _memory, _tokens, _log, _bounds) for line in section(figures)
     )
 
 
@@ -139,6 +140,18 @@ def _tokens(figures: Figures) -> Iterator[str]:
     yield from table(("20x1 at 80/s", "CPU us/token", "p50 added ms", "p99 added ms"), rows)
 
 
+def _log(figures: Figures) -> Iterator[str]:
+    if (cost := figures.log_cost) is None:
+        return
+    yield "### What the log adds to a token"
+    yield ""
+    rows = [
+        ("text through the request's log", f"{cost.logged_us:.2f}"),
+        ("the same text without a log", f"{cost.unlogged_us:.2f}"),
+    ]
+    yield from table(("from the frame to the socket", "CPU us/token"), rows)
+
+
 def _bounds(figures: Figures) -> Iterator[str]:
     yield "### What must hold"
     yield ""
@@ -161,3 +174,6 @@ def _bound_rows(figures: Figures) -> Iterator[Sequence[str]]:
     if RAW in figures.tokens:
         ours, theirs = (statistics.median(one.cpu_us for one in figures.tokens[name]) for name in (TESSERA, RAW))
         yield row(f"CPU per token at pace, times {RAW}'s", ours / theirs, 0.8)
+        if figures.log_cost is not None:
+            share = 100 * figures.log_cost.added_us / ours
+            yield row("what the log adds to the CPU of a token at pace, %", share, _LOG_PERCENT)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from server.sessions.drain import drain_spread_ms
 from server.sessions.features import LEDGER
+from server.sessions.feed import Feed
 from server.sessions.host import SessionHost
 from server.sessions.kept import AnswersInMemory, KeptAnswer, KeptAnswers
+from server.sessions.ledger import Ledger
 from server.sessions.limits import SessionLimits
 from server.sessions.mirrored_requests import OtherProcesses
 from server.sessions.outbox import Outbox, Sender
+from server.sessions.request_log import RequestLog
 from server.sessions.running_request import RunningRequest
 from server.sessions.session import Session
 from server.sessions.view import View
@@ -20,10 +23,13 @@ from server.sessions.watcher import Watcher
 __all__ = [
     "LEDGER",
     "AnswersInMemory",
+    "Feed",
     "KeptAnswer",
     "KeptAnswers",
+    "Ledger",
     "OtherProcesses",
     "Outbox",
+    "RequestLog",
     "RunningRequest",
     "Sender",
     "Session",

@@ -10,6 +10,7 @@ import pytest
 
 from bench.resume.figures import Figures
 from bench.resume.fleet import Fleet
+from bench.resume.log_cost import LogCost, log_cost
 from bench.resume.measures import Resumes, Storm, ask_all, grown, open_all, resumes, storm
 from bench.resume.report import markdown
 from bench.resume.server import server
@@ -34,6 +35,7 @@ def made_up(*, per_s: float, last_ms: float) -> Figures:
         name: [Paced(100, cpu_us, 0.1, 200.0, 900.0, 110.0, 1.0, 1 << 26)]
         for name, cpu_us in ((TESSERA, 70.0), ("raw httpx", 100.0))
     }
+    figures.log_cost = LogCost(2.5, 1.1)
     return figures
 
 
@@ -51,6 +53,18 @@ def test_the_report_says_what_is_met(per_s: float, last_ms: float, met: bool) ->
     assert "1,536 bytes were sent for each KB of missed text" in report
     assert f"| idle | 1,000 | {per_s:,.0f} | 0.80 | 0.10 | 2 | 900 |  | 7 | 3 | 0 | 0 | 2.0 | 4.0 |" in report
     assert "Lost: 4 the server failed; the fault is logged, 2 ECONNRESET." in report
+
+
+def test_the_report_says_what_the_log_adds() -> None:
+    figures = made_up(per_s=1200.0, last_ms=9.0)
+    assert "| what the log adds to the CPU of a token at pace, % | 2.00 | ≤ 3.00 | met |" in markdown(figures)
+    figures.log_cost = LogCost(4.6, 1.1)
+    assert "| what the log adds to the CPU of a token at pace, % | 5.00 | ≤ 3.00 | **not met** |" in markdown(figures)
+
+
+def test_the_same_text_is_measured_with_a_log_and_without() -> None:
+    cost = log_cost(rounds=1)
+    assert cost.logged_us > cost.unlogged_us > 0
 
 
 def test_a_run_without_its_peer_says_so() -> None:
