@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -52,14 +52,18 @@ class MemoryMiddleware:
         describe: Describe | None = None,
         change_log: ChangeLog | None = None,
         associative: AssociativeMemory | None = None,
+        on_counted: Callable[[UUID, int], None] | None = None,
     ) -> None:
-        """`describe` asks a model for summaries and preferences; without it, rules make them."""
+        """`describe` asks a model for summaries and preferences; without it, rules make them.
+
+        `on_counted` is called with the number of memories of each user whose memories were counted for the quota.
+        """
         self._vault = vault
         limits = limits or MemoryLimits()
         self.answers = KeptAnswers(vault)
         self.devices = DeviceRecords(vault, limits.devices, keep_s=limits.device_keep_s)
         self.change_log = change_log or ChangeLog(vault)
-        self.quota = StorageQuota(vault, limits.stored_memories, limits.stored_bytes)
+        self.quota = StorageQuota(vault, limits.stored_memories, limits.stored_bytes, on_counted)
         self.associative = associative or AssociativeMemory(vault, embedder)
         self.enrichment = enrichment or Enrichment(vault, self.associative, limits, describe)
         self.conversations = Conversations(vault)

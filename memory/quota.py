@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -49,7 +50,15 @@ class StorageQuota:
     Start `run` in the server's nursery: it counts for `refusal`, which does not wait.
     """
 
-    def __init__(self, vault: Vault, memories: int, max_bytes: int) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        memories: int,
+        max_bytes: int,
+        on_counted: Callable[[UUID, int], None] | None = None,
+    ) -> None:
+        """`on_counted` is called with the number of memories of a user that was counted."""
+        self._on_counted = on_counted
         self._vault = vault
         self._memories = memories
         self._max_bytes = max_bytes
@@ -138,3 +147,5 @@ class StorageQuota:
         self._uses.move_to_end(user_id)
         while len(self._uses) > _MAX_USERS:
             self._uses.popitem(last=False)
+        if self._on_counted is not None:
+            self._on_counted(user_id, memories)

@@ -36,8 +36,15 @@ from sql.tenant import scoped
 logger = logging.getLogger(__name__)
 
 Tier = Literal["core", "associative", "episodic", "proactive"]
-IndexKind = Literal["pgvector", "sealed"]
-"""Where the search data of memories is: in columns that PostgreSQL compares, or in encrypted segments."""
+IndexSetting = Literal["pgvector", "sealed"]
+"""Where the search data of memories is to be: in columns that PostgreSQL compares, or in encrypted segments."""
+IndexKind = Literal["pgvector", "sealed", "both", "building"]
+"""Where the search data of a user's memories is.
+
+"both": in both, and each is complete. "building": in columns, while segments are added beside them. PostgreSQL searches
+then. Every change is written to both. `users.memory_index` is `pgvector` for these two, and
+`users.memory_index_beside` tells them apart.
+"""
 T = TypeVar("T")
 
 RENEWAL_DELAY_S: Final = 3600.0
@@ -84,7 +91,7 @@ class Vault:
         statements: Statements,
         keys: UserKeys,
         on_unreadable: Callable[[Tier], None] | None = None,
-        index: IndexKind = "pgvector",
+        index: IndexSetting = "pgvector",
     ) -> None:
         """`on_unreadable` is called for each row that is skipped because it can't be decrypted with its user's key.
 
@@ -93,7 +100,7 @@ class Vault:
         self.pool = pool
         self.statements = statements
         self.keys = keys
-        self.index: IndexKind = index
+        self.index: IndexSetting = index
         self.newest = NewestRevisions()
         self._on_unreadable = on_unreadable
 

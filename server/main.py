@@ -214,6 +214,7 @@ async def serve(
             nursery.start_soon(memory.upkeep.run)
             nursery.start_soon(memory.renewal.run)
             nursery.start_soon(memory.index_change.run)
+            nursery.start_soon(memory.index_loader.run)
             nursery.start_soon(memory.expiry.run)
             if parts.overview.peers is not None:
                 await nursery.start(parts.overview.peers.serve)

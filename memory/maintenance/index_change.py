@@ -2,12 +2,17 @@
 
 One transaction builds the new index of a user and empties the old one. Until it is committed, the old one is searched
 and written, so every answer uses a complete index.
+
+With the index `pgvector`, users with many memories get segments beside the rows (`memory.maintenance.index_build`), and
+lose them when they have few.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+import math
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -18,13 +23,14 @@ import trio
 
 from memory.crypto import Unreadable, Vectors
 from memory.keys import MissingKeyShare, UserKey, WrongMasterKey
-from memory.segments import MAX_ENTRIES, Entry, StoredVector
+from memory.maintenance.index_build import IndexBuild
+from memory.segments import MAX_ENTRIES, Entry, IndexState, StoredVector
 from memory.tiers import AssociativeMemory
 from memory.vault import IndexKind, NoSuchUser, Vault
 from sql.driver import Connection, DatabaseUnavailable
 from sql.pool import PoolTimeout
 from sql.statements import StatementName
-from sql.tenant import listing
+from sql.tenant import listing, without_user
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +38,11 @@ _INTERVAL_S: Final = 60.0
 _USERS: Final = 50
 _PAGE: Final = 200
 _NO_ID: Final = UUID(int=0)
+_MAX_GROWN: Final = 10_000
+_KEPT_SHARE: Final = 0.75
+"""Segments beside the rows are removed when a user has fewer memories than this part of the number that adds them."""
+_SEEN_S: Final = 60.0
+"""Seconds since its last heartbeat for which a server counts as running."""
 _EMPTIED: Final[tuple[StatementName, ...]] = ("terms_erase", "messages_erase", "signatures_erase", "embeddings_erase")
 """Statements that empty the index that PostgreSQL searches."""
 
@@ -40,55 +51,165 @@ class IndexChange:
     """Start `run` in the server's nursery. Any number of servers with the same setting share the work."""
 
     def __init__(
-        self, vault: Vault, associative: AssociativeMemory, on_changed: Callable[[int], None] | None = None
+        self,
+        vault: Vault,
+        associative: AssociativeMemory,
+        on_changed: Callable[[int], None] | None = None,
+        *,
+        segments_from: int = 0,
+        on_built: Callable[[], None] | None = None,
     ) -> None:
-        """`on_changed` counts the users that were moved."""
+        """`on_changed` counts the users that were moved, and `on_built` those whose segments were built beside rows.
+
+        `segments_from`: a user with at least this number of memories gets segments beside the rows; 0: no user does.
+        """
         self._vault = vault
+        self._build = IndexBuild(vault, associative)
+        self._segments_from = segments_from
+        self._on_built = on_built or _nothing
+        self._grown: OrderedDict[UUID, None] = OrderedDict()
+        self._shrunk: set[UUID] = set()
+        self._woken = trio.Event()
+        self._sizes_known = False
         self._associative = associative
         self._segments = associative.segments
+        associative.index_loader.on_loaded = self._loaded
         self._on_changed = on_changed or _ignore
 
     async def run(self) -> None:
-        """Until cancelled: move the users that are in the other index, immediately and then every minute."""
+        """Until cancelled: move the users that are in the other index, immediately and then every minute.
+
+        Users who have grown (see `counted`) are served at once.
+        """
+        listed_at = -math.inf
         while True:
+            self._woken = trio.Event()
             # Error boundary: a failed round ends neither the next ones nor the server.
             try:
-                await self.everybody()
+                if trio.current_time() - listed_at >= _INTERVAL_S:
+                    listed_at = trio.current_time()
+                    await self.everybody()
+                await self.grown()
             except (DatabaseUnavailable, PoolTimeout) as error:
                 logger.warning("moving memories to another index failed and is tried again in a minute: %s", error)
             except Exception:
                 logger.exception("moving memories to another index failed")
-            await trio.sleep(_INTERVAL_S)
+            with trio.move_on_at(listed_at + _INTERVAL_S):
+                await self._woken.wait()
+
+    def counted(self, user_id: UUID, memories: int) -> None:
+        """The user has about this number of memories. If they are many, `run` builds segments beside the rows."""
+        if self._vault.index == "sealed" or not 0 < self._segments_from <= memories:
+            return
+        if len(self._grown) < _MAX_GROWN and not self._segments.loaded.has(user_id):
+            self._grown[user_id] = None
+            self._woken.set()
+
+    def _loaded(self, user_id: UUID, memories: int) -> None:
+        """A user with segments beside the rows has this number of memories."""
+        if memories < self._kept_from:
+            self._shrunk.add(user_id)
+            self._woken.set()
+
+    @property
+    def _kept_from(self) -> int:
+        return math.ceil(_KEPT_SHARE * self._segments_from)
 
     async def everybody(self) -> int:
         """Move the memories of all users that are in the other index; returns the number of users.
 
-        Raises the database's errors if they can't be listed.
+        With the index `pgvector`, also continue to build segments beside the rows, and remove those of users with few
+        memories. Raises the database's errors if users can't be listed.
         """
         other: IndexKind = "pgvector" if self._vault.index == "sealed" else "sealed"
-        after, count = _NO_ID, 0
+        count = 0
+        async with aclosing(self._listed("index_users", {"kind": other})) as users:
+            async for user_id in users:
+                count += await self._moved(user_id)
+        if self._vault.index == "pgvector":
+            await self._beside()
+        return count
+
+    async def grown(self) -> int:
+        """Build segments beside the rows of users who have grown; returns the number of users who have them now.
+
+        Also removes those of users who have few memories by now. Raises the database's errors.
+        """
+        count = 0
+        while self._shrunk:
+            await self._attempt(self._shrunk.pop(), self._drop_few)
+        while self._grown:
+            user_id, _ = self._grown.popitem(last=False)
+            if await self._all_write_segments():
+                count += await self._attempt(user_id, self._build_for)
+        return count
+
+    async def _beside(self) -> None:
+        """Continue what was begun for users with segments beside the rows.
+
+        While a server of an earlier release runs, which writes the rows only, these users' segments are removed.
+        """
+        keeps = self._segments_from > 0 and await self._all_write_segments()
+        if keeps:
+            async with aclosing(self._listed("index_beside_users", {"beside": "building"})) as users:
+                async for user_id in users:
+                    await self._attempt(user_id, self._build_for)
+            if self._sizes_known:
+                return
+
+        drop = self._drop_few if keeps else self._build.drop
+        for beside in ("building", "complete"):
+            async with aclosing(self._listed("index_beside_users", {"beside": beside})) as users:
+                async for user_id in users:
+                    await self._attempt(user_id, drop)
+        # From then on, `IndexLoader` tells how many memories a user has.
+        self._sizes_known = keeps
+
+    async def _drop_few(self, user_id: UUID) -> bool:
+        return await self._build.drop(user_id, self._kept_from)
+
+    async def _all_write_segments(self) -> bool:
+        async with without_user(self._vault.pool) as connection:
+            cursor = await connection.execute(self._vault.statements["segments_known_by_all"], {"seen_s": _SEEN_S})
+            return await cursor.fetchone() == (True,)
+
+    async def _build_for(self, user_id: UUID) -> bool:
+        """Build the segments beside a user's rows; returns whether they are complete now, and were not before."""
+        if not await self._build.begin(user_id, self._segments_from) or not await self._build.run(user_id):
+            return False
+        self._on_built()
+        return True
+
+    async def _listed(self, statement: StatementName, values: Mapping[str, object]) -> AsyncGenerator[UUID, None]:
+        """The users that a statement lists, page by page."""
+        after = _NO_ID
         while True:
-            values = {"kind": other, "after": after, "limit": _USERS}
             async with listing(self._vault.pool) as connection:
-                cursor = await connection.execute(self._vault.statements["index_users"], values)
+                cursor = await connection.execute(
+                    self._vault.statements[statement], {**values, "after": after, "limit": _USERS}
+                )
             users = [user_id for (user_id,) in await cursor.fetchall()]
             for user_id in users:
-                count += await self._moved(user_id)
+                yield user_id
             if len(users) < _USERS:
-                return count
+                return
             after = users[-1]
 
     async def _moved(self, user_id: UUID) -> bool:
+        moved = await self._attempt(user_id, self.user)
+        self._on_changed(moved)
+        return moved
+
+    async def _attempt(self, user_id: UUID, change: Callable[[UUID], Awaitable[bool]]) -> bool:
+        """The result of `change`; False if it failed for this user."""
         try:
-            moved = await self.user(user_id)
+            return await change(user_id)
         except NoSuchUser:
             return False
         # Error boundary of one user: the memories of others are moved. This user keeps the index they have.
         except (PoolTimeout, WrongMasterKey, MissingKeyShare) as error:
             logger.warning("the memories of user %s are not moved to another index yet: %s", user_id, error)
             return False
-        self._on_changed(moved)
-        return moved
 
     async def user(self, user_id: UUID) -> bool:
         """Move one user's memories to the wanted index; returns whether they were in the other one.
@@ -100,16 +221,30 @@ class IndexChange:
             # Blind terms are made in a thread below, and must not be shared with searches of the same key.
             key = replace(shared)
             state = await self._segments.state_in(connection, user_id)
-            if state.kind == self._vault.index:
+            if state.in_rows == (self._vault.index == "pgvector"):
                 return False
             if self._vault.index == "sealed":
-                await self._seal(connection, key)
+                await self._seal(connection, key, state)
             else:
                 await self._unseal(connection, key, state.segments)
             await self._segments.set_kind_in(connection, user_id, self._vault.index)
+        if self._vault.index == "pgvector":
+            self._segments.loaded.drop(user_id)
         return True
 
-    async def _seal(self, connection: Connection, key: UserKey) -> None:
+    async def _seal(self, connection: Connection, key: UserKey, state: IndexState) -> None:
+        if not await self._is_sealed(connection, key, state):
+            await self._fill(connection, key)
+        for statement in _EMPTIED:
+            await connection.execute(self._vault.statements[statement], {"user_id": key.user_id})
+
+    async def _is_sealed(self, connection: Connection, key: UserKey, state: IndexState) -> bool:
+        """Whether segments beside the rows have all memories."""
+        if state.kind != "both" or await self._segments.missing_in(connection, key.user_id, 1):
+            return False
+        return not (await self._segments.load_in(connection, key, state.segments)).unreadable
+
+    async def _fill(self, connection: Connection, key: UserKey) -> None:
         await self._segments.erase_in(connection, key.user_id)
         entries: list[Entry] = []
         async with aclosing(self._pages(connection, key.user_id)) as pages:
@@ -119,8 +254,6 @@ class IndexChange:
                     await self._segments.write_in(connection, key, entries[:MAX_ENTRIES])
                     del entries[:MAX_ENTRIES]
         await self._segments.write_in(connection, key, entries)
-        for statement in _EMPTIED:
-            await connection.execute(self._vault.statements[statement], {"user_id": key.user_id})
 
     async def _entries(self, connection: Connection, key: UserKey, page: Sequence[tuple[Any, ...]]) -> list[Entry]:
         values = {"user_id": key.user_id, "content_digests": [row[4] for row in page]}
@@ -197,3 +330,7 @@ def _plain(key: UserKey, embedding: Any) -> Vectors | None:
 
 def _ignore(count: int) -> None:
     del count
+
+
+def _nothing() -> None:
+    pass

@@ -101,7 +101,7 @@ class Reembedding:
         before = await previous_turns(self._vault, connection, user_id, key, episodes)
         segments = self._associative.segments
         state = await segments.state_in(connection, user_id)
-        if state.kind == "pgvector":
+        if state.in_rows:
             return rows, before, set()
         index = await segments.load_in(connection, key, state.segments)
         return rows, before, index.present_ids(self._embedder.name)

@@ -1,5 +1,8 @@
 """Search in the index that has a user's memories: by PostgreSQL, or in the server's memory.
 
+For a user with both indexes the server searches in its memory if the index is loaded. If it is not, PostgreSQL
+searches, which is faster than loading it, and the index is loaded in the background.
+
 A search in memory needs no extra round trip. The hits of the loaded index are read together with the ids of the
 present segments. If these differ from the loaded ones, another server or a later change has written: then the search
 is done again with the present segments.
@@ -17,8 +20,8 @@ import trio
 from memory.keys import UserKey
 from memory.recall.sealed import Scored, sealed_search
 from memory.recall.search import Hit, SearchQuery, read_hits, search
-from memory.segments import IndexState, LoadedIndex, SegmentStore
-from memory.vault import Vault
+from memory.segments import IndexLoader, IndexState, LoadedIndex, SegmentStore
+from memory.vault import IndexKind, Vault
 from sql.driver import Connection, Cursor
 
 T = TypeVar("T")
@@ -29,37 +32,45 @@ _LARGE: Final = 5000
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A queued search. `state` None: it is known that the searched index is the present one."""
+    """A queued search. `state` None: it is known that the searched index, of the kind `kind`, is the present one."""
 
     query: SearchQuery
     rows: Cursor
     state: Cursor | None
+    kind: IndexKind = "pgvector"
     index: LoadedIndex | None = None
     """None: PostgreSQL searches."""
     scored: Sequence[Scored] = ()
 
-    async def hits(self) -> list[Hit] | None:
-        """The hits, after the transaction. None: the user's index is another one by now."""
+    async def hits(self) -> tuple[list[Hit], IndexKind] | None:
+        """The hits and the user's index, after the transaction. None: it is another index by now."""
+        kind = self.kind
         if self.state is not None:
             state = IndexState.of(await self.state.fetchone())
-            expected = IndexState("pgvector") if self.index is None else IndexState("sealed", self.index.state)
-            if state.kind != expected.kind or (self.index is not None and state != expected):
+            kind = state.kind
+            if self.index is None and not state.in_rows:
+                return None
+            if self.index is not None and not (state.searched_in_segments and state.segments == self.index.state):
+                return None
+            if self.index is not None and self.index.unreadable and state.in_rows:
                 return None
         rows = await self.rows.fetchall()
         if self.index is None:
-            return read_hits(rows, self.query)
+            return read_hits(rows, self.query), kind
         by_id = {row[0]: row for row in rows}
-        return read_hits(
+        hits = read_hits(
             ((*by_id[one.id][:9], *one.columns, *by_id[one.id][9:]) for one in self.scored if one.id in by_id),
             self.query,
         )
+        return hits, kind
 
 
 class IndexSearch:
     """Searches the memories of every user."""
 
-    def __init__(self, vault: Vault, segments: SegmentStore) -> None:
+    def __init__(self, vault: Vault, segments: SegmentStore, loader: IndexLoader) -> None:
         self._vault = vault
+        self._loader = loader
         self._segments = segments
 
     async def consistent(
@@ -73,10 +84,13 @@ class IndexSearch:
                 return await queue(connection, key, fresh)
 
             key, (pending, found) = await self._vault.consistent(user_id, read)
-            hits = await pending.hits()
-            if hits is not None:
+            searched = await pending.hits()
+            if searched is not None:
+                hits, kind = searched
                 if pending.index is not None:
                     self._segments.report(pending.index)
+                elif kind == "both":
+                    self._loader.ask(user_id)
                 return key, hits, found
             fresh = True
 
@@ -96,9 +110,17 @@ class IndexSearch:
                 return Pending(query, rows, state)
             return await self._queue_hits(connection, key, loaded, query, limit, state)
         present = await self._segments.state_in(connection, user_id)
-        if present.kind == "pgvector":
-            return Pending(query, await search(connection, self._vault.statements, user_id, query, limit), None)
-        index = await self._segments.load_in(connection, key, present.segments)
+        index = None
+        if not present.searched_in_segments:
+            self._segments.loaded.drop(user_id)
+        if present.kind == "sealed" or (present.kind == "both" and self._segments.loaded.get(key) is not None):
+            index = await self._segments.load_in(connection, key, present.segments)
+            if index.unreadable and present.in_rows:
+                self._segments.loaded.drop(user_id)
+                index = None
+        if index is None:
+            rows = await search(connection, self._vault.statements, user_id, query, limit)
+            return Pending(query, rows, None, present.kind)
         return await self._queue_hits(connection, key, index, query, limit, None)
 
     async def _queue_hits(
@@ -118,4 +140,4 @@ class IndexSearch:
         scored = ranked() if len(index.present) < _LARGE else await trio.to_thread.run_sync(ranked)
         values = {"user_id": key.user_id, "ids": [one.id for one in scored]}
         rows = await connection.execute(self._vault.statements["memory_hits"], values)
-        return Pending(query, rows, state, index, scored)
+        return Pending(query, rows, state, index=index, scored=scored)

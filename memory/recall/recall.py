@@ -71,7 +71,7 @@ class Recall:
         self._core = CoreMemory(vault)
         self._episodic = EpisodicMemory(vault)
         self._proactive = ProactiveMemory(vault)
-        self._index = IndexSearch(vault, store.segments)
+        self._index = IndexSearch(vault, store.segments, store.index_loader)
 
     async def recall(
         self,

@@ -96,6 +96,8 @@ class Export:
 
         async def load(connection: Connection, key: UserKey) -> Mapping[UUID, str]:
             state = await segments.state_in(connection, user_id)
+            if state.in_rows:
+                return {}
             return (await segments.load_in(connection, key, state.segments)).models()
 
         _, models = await self._vault.consistent(user_id, load)

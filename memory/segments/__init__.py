@@ -1,4 +1,4 @@
-"""The sealed index: search data in encrypted segments, which are searched in the server's memory.
+"""Search data in encrypted segments, which are searched in the server's memory.
 
 Segments, their rows in the database, and the loaded indexes; `memory.recall` ranks.
 """
@@ -7,19 +7,31 @@ from __future__ import annotations
 
 from memory.segments.loaded import NO_DISTANCE, LoadedIndex
 from memory.segments.loaded_indexes import LoadedIndexes
+from memory.segments.loader import IndexLoader
 from memory.segments.segment import Entry, Segment, StoredVector, micros, term_number
-from memory.segments.store import MAX_ENTRIES, IndexState, SegmentStore
+from memory.segments.store import (
+    MAX_ENTRIES,
+    IndexState,
+    SegmentStore,
+    in_rows,
+    in_segments,
+    sealed_segments,
+)
 
 __all__ = [
     "MAX_ENTRIES",
     "NO_DISTANCE",
     "Entry",
+    "IndexLoader",
     "IndexState",
     "LoadedIndex",
     "LoadedIndexes",
     "Segment",
     "SegmentStore",
     "StoredVector",
+    "in_rows",
+    "in_segments",
     "micros",
+    "sealed_segments",
     "term_number",
 ]

@@ -44,9 +44,14 @@ class StoredVector:
     def of(cls, vector: Vectors, rotation: Rotation) -> Self:
         """`vector` is not rotated."""
         vector = np.asarray(vector, np.float32)
+        return cls.of_rotated(rotation.apply(vector), vector)
+
+    @classmethod
+    def of_rotated(cls, rotated: Vectors, vector: Vectors) -> Self:
+        """Of a rotated vector that is stored in a row, and the same vector before it was rotated."""
         largest = float(np.abs(vector).max(initial=0.0))
         numbers = np.rint(vector * (_LARGEST / largest if largest else 0.0)).astype(np.int16)
-        return cls(np.trim_zeros(numbers, "b"), np.packbits(rotation.apply(vector) > 0).tobytes())
+        return cls(np.trim_zeros(numbers, "b"), np.packbits(rotated > 0).tobytes())
 
     def plain(self) -> Vectors:
         """The vector, of length 1."""

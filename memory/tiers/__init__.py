@@ -5,16 +5,7 @@ Each module reads and writes one kind of row through `memory.vault`.
 
 from __future__ import annotations
 
-from memory.tiers.associative import (
-    AssociativeMemory,
-    Content,
-    Document,
-    DocumentVectors,
-    content_purpose,
-    document_key,
-    normalised,
-    with_roles,
-)
+from memory.tiers.associative import AssociativeMemory
 from memory.tiers.core import (
     WELL_KNOWN,
     CoreForgetting,
@@ -23,6 +14,15 @@ from memory.tiers.core import (
     PreferenceChanged,
     TooManyPreferences,
     preference_columns,
+)
+from memory.tiers.documents import (
+    Content,
+    Document,
+    DocumentVectors,
+    content_purpose,
+    document_key,
+    normalised,
+    with_roles,
 )
 from memory.tiers.entities import EntityChange, EntityMemory, InvalidEntity
 from memory.tiers.episodic import (

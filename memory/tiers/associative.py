@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
 import trio
 
-from memory.crypto import Cipher, Purpose, Unreadable, Vectors, digest
-from memory.embedding import Embedder, EmbeddingError, passage
+from memory.crypto import Cipher, Unreadable, Vectors
+from memory.embedding import Embedder, EmbeddingError
 from memory.keys import UserKey
-from memory.segments import Entry, LoadedIndexes, SegmentStore, StoredVector
-from memory.text import fragments_of
-from memory.tiers.episodic import Exchange
+from memory.segments import Entry, IndexLoader, LoadedIndexes, SegmentStore, StoredVector, in_rows, in_segments
+from memory.tiers.documents import Content, Document, DocumentVectors, content_purpose, document_key
 from memory.tiers.long_texts import worked_on
 from memory.vault import IndexKind, Vault
 from sql.driver import Connection, Cursor, storable
@@ -28,98 +27,17 @@ from sql.statements import StatementName
 
 logger = logging.getLogger(__name__)
 
-Source = Literal["episode", "mutation", "document"]
-
 MAX_TEXT_CHARS: Final = 20_000
 _NEARBY: Final = 40
 """Memories with the nearest signatures that are compared to find a near duplicate, as in `associative_nearest`."""
 _NO_VECTORS: Final = {"embedding": None, "message_embedding": None, "embedding_model": None}
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A text to remember. `when`: the time it was said, in the person's time zone; None: not dated.
-
-    `previous` is the turn before it: it makes the vector more precise, and is not stored. A later document of the same
-    `entity` (type, id) replaces the earlier one. Without an entity, documents with the same text are one memory. `data`
-    is stored with the text and not searched. `said`: the number of characters at the beginning of `text` that the
-    person said; the assistant said the rest. None: the text is not from a conversation.
-    """
-
-    text: str
-    when: datetime | None = None
-    entity: tuple[str, str] | None = None
-    source: Source = "document"
-    source_id: UUID | None = None
-    data: Mapping[str, Any] | None = None
-    previous: str | None = None
-    said: int | None = None
-
-    @property
-    def passage(self) -> str:
-        """The text to embed."""
-        return passage(self.text, self.previous)
-
-    @property
-    def message(self) -> str:
-        """The person's message, if it is embedded alone too; "": it is not, or it would have the same vector."""
-        message = self.text[: self.said or 0].strip()
-        return "" if message == self.passage.strip() else message
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The encrypted part of a document. `said`: see `Document`."""
-
-    text: str
-    when: datetime | None
-    data: Mapping[str, Any] | None
-    said: int | None = None
-
-    @property
-    def message(self) -> str | None:
-        """What the person said; None: that is not known, or the text is not from a conversation."""
-        return None if self.said is None else self.text[: self.said].strip()
-
-    @property
-    def answer(self) -> str | None:
-        """What the assistant said; None: like `message`."""
-        return None if self.said is None else self.text[self.said :].strip()
-
-    def sealed_in(self, cipher: Cipher, key: bytes) -> bytes:
-        """Encrypted for the document with this document key."""
-        when = self.when.isoformat() if self.when is not None else None
-        said = {} if self.said is None else {"said": self.said}
-        return cipher.seal(content_purpose(key), {"text": self.text, "when": when, "data": self.data, **said})
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentVectors:
-    """The vectors of one document, not rotated. `message` None: it is not embedded alone."""
-
-    text: Vectors
-    message: Vectors | None = None
-
-
-def content_purpose(key: bytes) -> Purpose:
-    """The purpose for encrypting a document's content."""
-    return Purpose("memory_associative", "content_encrypted", key.hex(), f"associative:{key.hex()}")
-
-
-def document_key(user_key: UserKey, document: Document) -> bytes:
-    """The keyed digest by which a document is stored: two documents with the same key are the same memory."""
-    if document.entity is not None:
-        return digest(user_key.digest_key, "entity\0" + "\0".join(document.entity))
-    return digest(user_key.digest_key, "text\0" + normalised(document.text))
-
-
-def normalised(text: str) -> str:
-    """The form in which two texts are the same memory: case, white space and closing punctuation are ignored."""
-    return " ".join(text.casefold().split()).rstrip(".!? ")
-
-
 class AssociativeMemory:
-    """The associative tier of every user. `embedder` None: memories are found by their words only."""
+    """The associative tier of every user. `embedder` None: memories are found by their words only.
+
+    Start `index_loader.run` in the server's nursery.
+    """
 
     def __init__(
         self,
@@ -131,6 +49,7 @@ class AssociativeMemory:
     ) -> None:
         self._vault = vault
         self.segments = SegmentStore(vault, loaded)
+        self.index_loader = IndexLoader(vault, self.segments)
         self.embedder = embedder
         self._near_duplicate_cosine = near_duplicate_cosine
 
@@ -182,33 +101,33 @@ class AssociativeMemory:
         if index is None:
             queued = await self.segments.queue_kind(connection, user_id)
             index = await self.segments.kind_of(connection, user_id, queued)
-        sealed = index == "sealed"
+        rows, segments = in_rows(index), in_segments(index)
         entries: dict[bytes, DocumentVectors | None] = {}
         for number, document in enumerate(documents):
             own = None if vectors is None else vectors[number]
             values = await worked_on(document.text, user_key, partial(self._values, document=document, vectors=own))
             near = None
             if merge and own is not None:
-                if sealed:
+                if not rows:
                     await self.seal_in(connection, user_key, entries)
-                near = await self._near_duplicate(connection, user_key, document.text, values, own if sealed else None)
-            stored = values | _NO_VECTORS if sealed else values
+                near = await self._near_duplicate(connection, user_key, document.text, values, None if rows else own)
+            stored = values if rows else values | _NO_VECTORS
             old_key = values["content_digest"] if near is None else near[1]
-            if not sealed:
+            if rows:
                 await connection.execute(statements["terms_delete"], values | {"content_digest": old_key})
             if near is None:
                 cursors.append(await connection.execute(statements["associative_upsert"], stored))
             else:
                 stored |= {"id": near[0], "hits": 1}
                 cursors.append(await connection.execute(statements["associative_replace"], stored))
-            if sealed:
+            if segments:
                 entries[document_key(user_key, document)] = own
-            else:
+            if rows:
                 await self._index(connection, values)
             if document.source_id is not None:
                 await connection.execute(statements["source_add"], values)
             await trio.lowlevel.checkpoint()
-        if sealed:
+        if segments:
             await self.seal_in(connection, user_key, entries)
         return cursors
 
@@ -225,7 +144,7 @@ class AssociativeMemory:
     async def seal_in(
         self, connection: Connection, user_key: UserKey, vectors: dict[bytes, DocumentVectors | None]
     ) -> Sequence[Cursor]:
-        """Add the entries of the memories with these document keys to the sealed index. Empties `vectors`.
+        """Add the entries of the memories with these document keys to the segments. Empties `vectors`.
 
         A memory whose content has changed, or can't be decrypted, has none. The rows of the cursors are the others.
         """
@@ -243,8 +162,8 @@ class AssociativeMemory:
         return [cursor]
 
     def entry(self, user_key: UserKey, row: tuple[Any, ...], vectors: DocumentVectors | None) -> Entry:
-        """The entry in the sealed index of a row of the statement `segment_facts`. Raises `Unreadable`."""
-        id_, key, token, created_at, session = row
+        """The entry in a segment of a row that begins like those of `segment_facts`. Raises `Unreadable`."""
+        id_, key, token, created_at, session = row[:5]
         terms = user_key.terms.document(self.read(user_key.cipher, bytes(key), token).text)
         entry = Entry.of(id_, terms.counts, terms.length, created_at, session)
         if vectors is None or self.embedder is None:
@@ -265,8 +184,10 @@ class AssociativeMemory:
         In a transaction of `Vault.writing`.
         """
         values = {"user_id": user_key.user_id, "ids": list(episodes)}
-        if (await self.segments.state_in(connection, user_key.user_id)).kind == "pgvector":
+        state = await self.segments.state_in(connection, user_key.user_id)
+        if in_rows(state.kind):
             await connection.execute(self._vault.statements["associative_unembed_after"], values)
+        if not in_segments(state.kind):
             return
         cursor = await connection.execute(self._vault.statements["associative_after"], values)
         await self.segments.without_vectors_in(connection, user_key, [row[0] for row in await cursor.fetchall()])
@@ -303,7 +224,8 @@ class AssociativeMemory:
         `Vault.writing`.
         """
         statements, stored = self._vault.statements, []
-        if (await self.segments.state_in(connection, user_key.user_id)).kind == "sealed":
+        kind = (await self.segments.state_in(connection, user_key.user_id)).kind
+        if not in_rows(kind):
             return await self.seal_in(connection, user_key, {key: vectors for _, key, vectors in memories})
         for id_, key, vectors in memories:
             values = {"user_id": user_key.user_id, "id": id_, "content_digest": key}
@@ -311,6 +233,8 @@ class AssociativeMemory:
             stored.append(await connection.execute(statements["associative_embed"], values))
             await connection.execute(statements[_message_statement(values)], values)
             await connection.execute(statements["signature_set"], values)
+        if in_segments(kind):
+            await self.seal_in(connection, user_key, {key: vectors for _, key, vectors in memories})
         return stored
 
     def _vector_values(self, user_key: UserKey, vectors: DocumentVectors | None) -> dict[str, object]:
@@ -377,18 +301,6 @@ class AssociativeMemory:
         value = self._vault.unseal(cipher, "associative", content_purpose(bytes(key)), token)
         when = datetime.fromisoformat(value["when"]) if value["when"] is not None else None
         return Content(value["text"], when, value["data"], value.get("said"))
-
-
-def with_roles(content: Content, exchange: Exchange) -> Content:
-    """`content` with the roles of the exchange from which it was learned, if its text still is that of the exchange."""
-    message = exchange.message.strip()
-    text = content.text
-    if text == message or text.startswith(f"{message}\n"):
-        return replace(content, said=min(len(message), len(text)))
-    answered = exchange.response.casefold()
-    fragments = [fragment.strip().casefold() for fragment in fragments_of(text)]
-    # The message was left out, because it repeated recalled text.
-    return replace(content, said=0) if all(fragment in answered for fragment in fragments) else content
 
 
 def _message_statement(values: Mapping[str, object]) -> StatementName:

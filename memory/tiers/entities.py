@@ -16,7 +16,8 @@ from uuid import UUID, uuid4
 from memory.crypto import Unreadable
 from memory.keys import UserKey
 from memory.text import entity_text
-from memory.tiers.associative import AssociativeMemory, Document, document_key
+from memory.tiers.associative import AssociativeMemory
+from memory.tiers.documents import Document, document_key
 from memory.tiers.tombstones import Tombstones
 from memory.vault import Vault
 from person import Calendar, zone_named

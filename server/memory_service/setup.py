@@ -27,7 +27,7 @@ from memory.embedding.model import ModelMissing, model_folder, multilingual_fold
 from memory.enrichment import Enrichment
 from memory.keys import FolderShares, KeyRing, UserKeys
 from memory.maintenance import Expiry, IndexChange, KeyRenewal, KeysDoNotFit, KeyUpkeep, check_keys
-from memory.segments import LoadedIndexes
+from memory.segments import IndexLoader, LoadedIndexes
 from memory.tiers import AssociativeMemory
 from server.memory_service.description import describer
 from server.settings import Settings
@@ -43,7 +43,7 @@ _DAY_S: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class OpenMemory:
-    """Opened memory. Start `run` of `upkeep`, `renewal`, `index_change` and `expiry` in the server's nursery.
+    """Opened memory. Start `run` of all parts with one in the server's nursery.
 
     `description` is for the banner.
     """
@@ -52,6 +52,7 @@ class OpenMemory:
     upkeep: KeyUpkeep
     renewal: KeyRenewal
     index_change: IndexChange
+    index_loader: IndexLoader
     expiry: Expiry
     description: str
 
@@ -122,14 +123,28 @@ async def open_memory(
     metrics.watch_enrichment(lambda: enrichment.waiting)
     change_log = ChangeLog(vault, keep=settings.changes_keep, keep_s=settings.changes_keep_days * _DAY_S)
     expiry = Expiry(pool, statements, device_keep_s=limits.device_keep_s)
+    index_change = IndexChange(
+        vault,
+        associative,
+        metrics.memory_index.changed,
+        segments_from=settings.memory_segments_from,
+        on_built=metrics.memory_index.built,
+    )
     middleware = MemoryMiddleware(
-        vault, embedder, limits=limits, enrichment=enrichment, change_log=change_log, associative=associative
+        vault,
+        embedder,
+        limits=limits,
+        enrichment=enrichment,
+        change_log=change_log,
+        associative=associative,
+        on_counted=index_change.counted,
     )
     return OpenMemory(
         middleware,
         KeyUpkeep(vault),
         KeyRenewal(vault),
-        IndexChange(vault, associative, metrics.memory_index.changed),
+        index_change,
+        associative.index_loader,
         expiry,
         description,
     )

@@ -15,9 +15,15 @@ class MemoryIndexSettings(BaseModel):
         description="index that searches memories: pgvector (in PostgreSQL) or sealed (encrypted segments, searched by"
         " the server); all servers of a database need the same value",
     )
+    memory_segments_from: int = Field(
+        3_000,
+        ge=0,
+        description="with TESSERA_MEMORY_INDEX=pgvector: number of memories from which a user also gets encrypted"
+        " segments, which the server loads and searches in its own memory; 0: no user does",
+    )
     memory_index_bytes: int = Field(
         256 * 1024 * 1024,
         ge=0,
-        description="maximum size of the sealed indexes of all users in the server's memory, in bytes; over it, the one"
-        " that was used longest ago is evicted",
+        description="maximum size of the loaded segments of all users in the server's memory, in bytes; over it, those"
+        " that were used longest ago are evicted, and PostgreSQL searches if it can",
     )

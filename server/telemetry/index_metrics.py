@@ -24,6 +24,12 @@ class MemoryIndexMetrics:
             registry=registry,
         )
 
+        self._built = Counter(
+            "tessera_memory_segments_built",
+            "Users with many memories who got encrypted segments beside the rows that PostgreSQL searches.",
+            registry=registry,
+        )
+
     def unreadable(self, tier: str) -> None:
         """A row of `tier`, one of the four tiers, was skipped."""
         self._unreadable.labels(tier).inc()
@@ -32,7 +38,11 @@ class MemoryIndexMetrics:
         """The memories of `users` users were moved to another index."""
         self._changes.inc(users)
 
+    def built(self) -> None:
+        """The segments of one more user are complete."""
+        self._built.inc()
+
     def watch(self, size: Callable[[], int]) -> None:
-        """Take the size of the loaded sealed indexes at each scrape, in bytes. Called at most once."""
-        text = "Bytes of the sealed memory indexes in the server's memory."
+        """Take the size of the loaded indexes at each scrape, in bytes. Called at most once."""
+        text = "Bytes of the loaded memory indexes in the server's memory."
         Gauge("tessera_memory_index_bytes", text, registry=self._registry).set_function(size)

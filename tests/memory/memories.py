@@ -76,16 +76,21 @@ class Memories:
         describe: Describe | None = None,
         limits: MemoryLimits | None = None,
         index: IndexKind = "pgvector",
+        segments_from: int = 0,
     ) -> None:
+        """`index`: the setting; "both": that of `pgvector`, and each new person has segments beside the rows."""
         self.master_keys = list(master_keys or [Fernet.generate_key().decode()])
         self.pool = pool
+        self.index = index
         self.unreadable: list[Tier] = []
         self.keys = UserKeys(KeyRing(self.master_keys), FolderShares(shares) if shares is not None else None)
-        self.vault = Vault(pool, STATEMENTS, self.keys, self.unreadable.append, index)
+        self.vault = Vault(
+            pool, STATEMENTS, self.keys, self.unreadable.append, "sealed" if index == "sealed" else "pgvector"
+        )
         self.embedder = embedder
         self.middleware = MemoryMiddleware(self.vault, embedder, describe=describe, limits=limits)
         self.user_key_rotation = UserKeyRotation(self.vault)
-        self.index_change = IndexChange(self.vault, self.middleware.associative)
+        self.index_change = IndexChange(self.vault, self.middleware.associative, segments_from=segments_from)
         self.master_key_rotation = MasterKeyRotation(self.vault)
 
     async def person(self) -> UUID:
@@ -100,6 +105,8 @@ class Memories:
         }
         async with scoped(self.pool, user_id) as connection:
             await connection.execute(STATEMENTS["user_insert"], values)
+            if self.index == "both":
+                await self.middleware.associative.segments.set_kind_in(connection, user_id, "both")
         return user_id
 
     async def tell(
@@ -123,6 +130,10 @@ class Memories:
     ) -> None:
         """Change one entity now."""
         await self.middleware.changed(user_id, [EntityChange(op, entity, id_, data, datetime.now(UTC))])
+
+    async def loaded(self, user_id: UUID) -> bool:
+        """Load the index of a person with both indexes; returns whether the next recalls are searched in it."""
+        return await self.middleware.associative.index_loader.load(user_id)
 
     async def context(self, user_id: UUID, message: str, at: datetime | None = None) -> dict[str, Any]:
         """What `enrich_context` recalls, as JSON data."""

@@ -9,8 +9,8 @@ import psycopg
 
 from memory.crypto.cipher import Purpose
 from memory.keys.user_keys import UserKey
-from memory.tiers.associative import content_purpose
 from memory.tiers.core import history_purpose, value_purpose
+from memory.tiers.documents import content_purpose
 from memory.tiers.episodic import exchange_purpose, summary_purpose
 from memory.tiers.proactive import pattern_purpose
 from memory.tiers.titles import title_purpose

@@ -28,6 +28,7 @@ LISTING = {
     "unembedded_users",
     "rekey_users",
     "index_users",
+    "index_beside_users",
     "user_by_email",
     "requests_expire",
     "logins_expire",

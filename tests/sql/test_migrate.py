@@ -59,6 +59,7 @@ async def test_up_down_up(empty_database: str) -> None:
         ("tokens_after", "timestamp with time zone"),
         ("closing_until", "timestamp with time zone"),
         ("memory_index", "text"),
+        ("memory_index_beside", "text"),
     ]
     assert "devices" in first
     assert await migrate(empty_database) == []

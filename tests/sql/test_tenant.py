@@ -84,9 +84,8 @@ async def remembered(memories: Memories) -> UUID:
         await connection.execute("DELETE FROM memory_sources WHERE user_id = %s", [user_id])
         await connection.execute(
             "INSERT INTO memory_sources SELECT user_id, id, source_id FROM memory_associative"
-            " WHERE user_id = %s AND source_id IS NOT NULL LIMIT 1",
-            [user_id],
-        )
+            " WHERE user_id = %s AND source_id IS NOT NULL LIMIT 1", [user_id],
+        )  # fmt: skip
         await connection.execute("UPDATE memory_conversations SET title_encrypted = NULL")
         await connection.execute(
             "INSERT INTO memory_conversations (user_id, conversation_id, title_encrypted)"
@@ -113,9 +112,10 @@ async def remembered(memories: Memories) -> UUID:
             [user_id, uuid4()],
         )
         await connection.execute(
-            "INSERT INTO memory_segments SELECT user_id, gen_random_uuid(), array_agg(id), 'sealed segment'"
+            "INSERT INTO memory_segments SELECT user_id, gen_random_uuid(), (array_agg(id))[1:1], 'sealed segment'"
             " FROM memory_associative GROUP BY user_id"
         )
+        await connection.execute("UPDATE users SET memory_index_beside = 'complete' WHERE user_id = %s", [user_id])
         await connection.execute(STATEMENTS["relay_heartbeat"], {"server_id": SERVER})
         await connection.execute("INSERT INTO relay_workers VALUES (%s, now() - interval '1 day')", [uuid4()])
         for device_id, server_id in ((DEVICE, SERVER), (uuid4(), uuid4())):
@@ -255,6 +255,7 @@ async def parameters(memories: Memories, database: str, user_id: UUID) -> list[d
         "subject": "stolen",
         "take": True,
         "kind": "pgvector",
+        "beside": "complete",
         "content_digests": [memory[0][0]],
         "memory_ids": [uuid4()],
         "number": 2,

@@ -20,7 +20,8 @@ from bench.memories.attacks import named_by_counts, named_by_inner_products, wor
 from memory.crypto.blind_terms import BlindTerms
 from memory.crypto.rotation import Rotation, Vectors
 from memory.segments import Entry, Segment
-from memory.tiers.associative import AssociativeMemory, Document
+from memory.tiers.associative import AssociativeMemory
+from memory.tiers.documents import Document
 from sql.pool import Pool
 from tests.memory.memories import Memories, WordEmbedder
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from memory.text import fragments_of
-from memory.tiers.associative import Document
+from memory.tiers.documents import Document
 from person import Sentences
 from sql.pool import Pool
 from tests.memory.memories import Memories, WordEmbedder

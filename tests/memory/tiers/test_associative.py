@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memory.tiers.associative import normalised
+from memory.tiers.documents import normalised
 
 
 def test_texts_that_are_the_same_memory() -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from memory.tiers.associative import Content, with_roles
+from memory.tiers.documents import Content, with_roles
 from memory.tiers.episodic import Exchange
 from sql.pool import Pool
 from sql.tenant import scoped

@@ -37,8 +37,8 @@ async def test_the_schema_takes_every_statement_of_a_previous_version(database: 
     async with await TrioConnection.connect(database, autocommit=True) as connection:
         await connection.execute("SET ROLE tessera_server")
         for name, text in without_comments(version).items():
-            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
-            query = re.sub(r"%\((\w+)\)s", lambda match, names=names: f"${names.index(match[1]) + 1}", text)  # type: ignore[misc]
+            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)[sb]", text)))
+            query = re.sub(r"%\((\w+)\)[sb]", lambda match, names=names: f"${names.index(match[1]) + 1}", text)  # type: ignore[misc]
             try:
                 await connection.execute(b"EXPLAIN (GENERIC_PLAN) " + query.encode())
             except psycopg.Error as error:
