@@ -41,7 +41,7 @@ IndexSetting = Literal["pgvector", "sealed"]
 IndexKind = Literal["pgvector", "sealed", "both", "building"]
 """Where the search data of a user's memories is.
 
-"both": in both, and each is complete. "building": in columns, while segments are added beside them. PostgreSQL searches
+"both": in both, and each is complete. "building": in columns, while segments are added. PostgreSQL searches
 then. Every change is written to both. `users.memory_index` is `pgvector` for these two, and
 `users.memory_index_beside` tells them apart.
 """

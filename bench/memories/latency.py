@@ -17,8 +17,12 @@ import trio
 from bench.memories.bulk_load import MODEL, WORDS, Person, Scale, fill, near, text, topics
 from bench.memories.environment import Environment, bench_folder, open_environment
 from bench.memories.nearest import Asked, measure_nearest
+from memory import MemoryLimits
 from memory.crypto import Vectors
-from sql.driver import TrioConnection
+from memory.maintenance import IndexChange
+from memory.recall import Recall
+from memory.tiers import AssociativeMemory
+from sql.driver import Connection, TrioConnection
 
 SMALL: Final = Scale(users=1_000, sizes=(1_000, 10_000))
 LARGE: Final = Scale(users=10_000, sizes=(1_000, 10_000, 100_000, 300_000))
@@ -29,6 +33,8 @@ _STORED: Final = 50
 _COMPARED: Final = 30
 _ASKED_WORDS: Final = 8
 _HNSW_FROM: Final = 10_000
+_SEGMENTS_FROM: Final = 3_000
+_BACKENDS: Final = b"SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 
 class SyntheticEmbedder:
@@ -114,13 +120,8 @@ async def _print_sizes(environment: Environment) -> None:
 async def _print_times(environment: Environment, people: Mapping[int, UUID]) -> None:
     generator = random.Random(4)
     middleware = environment.middleware
+    await _print_recall(environment, people)
     print("\n| operation | minimum ms | p50 ms | p95 ms |\n|---|---|---|---|", flush=True)
-    for size, user_id in people.items():
-
-        async def recall(user_id: UUID = user_id) -> object:
-            return await middleware.enrich_context(user_id, text(generator, _ASKED_WORDS))
-
-        await _print_row(f"`enrich_context`, {size:,} memories", recall, _QUERIES)
     for size, user_id in people.items():
 
         async def store(user_id: UUID = user_id) -> object:
@@ -134,6 +135,69 @@ async def _print_times(environment: Environment, people: Mapping[int, UUID]) -> 
         enriched += count
     rate = enriched / (time.perf_counter() - started)
     print(f"\nBackground enrichment of these users: {rate:.0f} episodes per second, without the embedding.", flush=True)
+
+
+async def _print_recall(environment: Environment, people: Mapping[int, UUID]) -> None:
+    """The same questions, searched by PostgreSQL and in loaded segments in turn."""
+    associative, generator = environment.middleware.associative, random.Random(4)
+    # Nothing is loaded here, so PostgreSQL searches.
+    in_rows = Recall(environment.vault, AssociativeMemory(environment.vault, SyntheticEmbedder()), MemoryLimits())
+    change = IndexChange(environment.vault, associative, segments_from=_SEGMENTS_FROM)
+    notes = []
+    print(
+        "\n| `enrich_context` | searched by | p50 ms | p95 ms | server: p50, p95 ms of CPU |"
+        " PostgreSQL: p50, p95 ms of CPU |"
+        "\n|---|---|---|---|---|---|",
+        flush=True,
+    )
+    for size, user_id in people.items():
+        with environment.vault.keys.holding(user_id):
+            started = time.perf_counter()
+            change.counted(user_id, size)
+            if await change.grown():
+                notes.append(f"segments for {size:,} memories built in {time.perf_counter() - started:.1f} s")
+            ways = {"PostgreSQL": partial(in_rows.recall, user_id)}
+            await in_rows.recall(user_id, "w1")
+            started = time.perf_counter()
+            if await associative.index_loader.load(user_id):
+                notes.append(f"{size:,} memories loaded in {(time.perf_counter() - started) * 1000:.0f} ms")
+                ways["the server"] = partial(environment.middleware.enrich_context, user_id)
+            async with await TrioConnection.connect(environment.conninfo, autocommit=True) as owner:
+                taken = await _taken(owner, ways, [text(generator, _ASKED_WORDS) for _ in range(_QUERIES + _WARM_UP)])
+            for name, times in taken.items():
+                p50, p95 = np.quantile(np.array(times) * 1000, [0.5, 0.95], axis=0)
+                print(
+                    f"| {size:,} memories | {name} | {p50[0]:.1f} | {p95[0]:.1f} | {p50[1]:.1f}, {p95[1]:.1f} |"
+                    f" {p50[2]:.1f}, {p95[2]:.1f} |",
+                    flush=True,
+                )
+    print("\n" + "\n".join(f"- {note}" for note in notes), flush=True)
+
+
+async def _taken(
+    owner: Connection, ways: Mapping[str, Callable[[str], Awaitable[object]]], questions: Sequence[str]
+) -> dict[str, list[tuple[float, float, float]]]:
+    """For each way the seconds of each question: until the answer, of this process's CPU, and of PostgreSQL's."""
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
+    for question in questions:
+        for name, ask in ways.items():
+            pids = [pid for (pid,) in await (await owner.execute(_BACKENDS)).fetchall()]
+            database, own, started = _processor_s(pids), time.process_time(), time.perf_counter()
+            await ask(question)
+            taken, own = time.perf_counter() - started, time.process_time() - own
+            found[name].append((taken, own, _processor_s(pids) - database))
+    # The first ones unwrap the key, prepare the statements and warm the caches.
+    return {name: times[_WARM_UP:] for name, times in found.items()}
+
+
+def _processor_s(pids: Sequence[int]) -> float:
+    """Seconds of processor time of these processes."""
+    total = 0
+    for pid in pids:
+        path = Path(f"/proc/{pid}/schedstat")
+        if path.exists():
+            total += int(path.read_text().split()[0])
+    return total / 1e9
 
 
 async def _print_row(name: str, operation: Callable[[], Awaitable[object]], count: int) -> None:

@@ -1,4 +1,4 @@
-"""Adds encrypted segments beside the rows that PostgreSQL searches, for a user with many memories.
+"""Adds encrypted segments in addition to the rows that PostgreSQL searches, for a user with many memories.
 
 Entries are made from the rows without a lock, in snapshots. The user's key is locked only while one finished segment is
 stored: there the memories that were forgotten, or got a newer entry, since the snapshot are left out. From the start
@@ -26,6 +26,8 @@ from sql.driver import Connection
 
 _PAGE: Final = 200
 """Memories of which entries are made in one step in a thread."""
+_LEAST_BYTES: Final = 1_000
+"""A loaded memory takes more bytes than this. Segments that can't be loaded at all are not built."""
 _NO_ID: Final = UUID(int=0)
 
 
@@ -38,14 +40,22 @@ class IndexBuild:
         self._segments = associative.segments
 
     async def begin(self, user_id: UUID, minimum: int) -> bool:
-        """Have changes written to segments too, if the user has at least `minimum` memories in rows alone.
+        """Have changes written to segments too, if the user has at least `minimum` memories, in rows alone.
+
+        Not if the loaded index would have more bytes than the server may use for all of them.
 
         Returns whether the user's segments are to be built now. Raises like `Vault.key`.
         """
         async with self._vault.writing(user_id) as (connection, _):
             state = await self._segments.state_in(connection, user_id)
-            if state.kind != "pgvector" or await self.count_in(connection, user_id) < minimum:
+            if state.kind != "pgvector":
                 return state.kind == "building"
+            if (
+                not minimum
+                <= await self.count_in(connection, user_id)
+                <= self._segments.loaded.max_bytes / _LEAST_BYTES
+            ):
+                return False
             await self._segments.erase_in(connection, user_id)
             await self._segments.set_kind_in(connection, user_id, "building")
         return True
@@ -67,7 +77,7 @@ class IndexBuild:
             after = _NO_ID if entries is None else ids[-1]
 
     async def drop(self, user_id: UUID, below: int | None = None) -> bool:
-        """Remove the segments beside the rows; with `below`, only if there are fewer memories than that.
+        """Remove the segments in addition to the rows; with `below`, only if there are fewer memories than that.
 
         Returns whether they were removed. Raises like `Vault.key`.
         """

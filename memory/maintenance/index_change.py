@@ -3,8 +3,8 @@
 One transaction builds the new index of a user and empties the old one. Until it is committed, the old one is searched
 and written, so every answer uses a complete index.
 
-With the index `pgvector`, users with many memories get segments beside the rows (`memory.maintenance.index_build`), and
-lose them when they have few.
+With the index `pgvector`, users with many memories get segments in addition to the rows
+(`memory.maintenance.index_build`), and lose them when they have few.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PAGE: Final = 200
 _NO_ID: Final = UUID(int=0)
 _MAX_GROWN: Final = 10_000
 _KEPT_SHARE: Final = 0.75
-"""Segments beside the rows are removed when a user has fewer memories than this part of the number that adds them."""
+"""Additional segments are removed when a user has fewer memories than this part of the number that adds them."""
 _SEEN_S: Final = 60.0
 """Seconds since its last heartbeat for which a server counts as running."""
 _EMPTIED: Final[tuple[StatementName, ...]] = ("terms_erase", "messages_erase", "signatures_erase", "embeddings_erase")
@@ -59,9 +59,9 @@ class IndexChange:
         segments_from: int = 0,
         on_built: Callable[[], None] | None = None,
     ) -> None:
-        """`on_changed` counts the users that were moved, and `on_built` those whose segments were built beside rows.
+        """`on_changed` counts the users that were moved, and `on_built` those who got additional segments.
 
-        `segments_from`: a user with at least this number of memories gets segments beside the rows; 0: no user does.
+        `segments_from`: a user with at least this number of memories gets additional segments; 0: no user does.
         """
         self._vault = vault
         self._build = IndexBuild(vault, associative)
@@ -79,7 +79,7 @@ class IndexChange:
     async def run(self) -> None:
         """Until cancelled: move the users that are in the other index, immediately and then every minute.
 
-        Users who have grown (see `counted`) are served at once.
+        Users who have grown (see `counted`) are served immediately.
         """
         listed_at = -math.inf
         while True:
@@ -98,7 +98,7 @@ class IndexChange:
                 await self._woken.wait()
 
     def counted(self, user_id: UUID, memories: int) -> None:
-        """The user has about this number of memories. If they are many, `run` builds segments beside the rows."""
+        """The user has about this number of memories. If they are many, `run` builds additional segments."""
         if self._vault.index == "sealed" or not 0 < self._segments_from <= memories:
             return
         if len(self._grown) < _MAX_GROWN and not self._segments.loaded.has(user_id):
@@ -106,7 +106,7 @@ class IndexChange:
             self._woken.set()
 
     def _loaded(self, user_id: UUID, memories: int) -> None:
-        """A user with segments beside the rows has this number of memories."""
+        """A user with segments in addition to the rows has this number of memories."""
         if memories < self._kept_from:
             self._shrunk.add(user_id)
             self._woken.set()
@@ -118,7 +118,7 @@ class IndexChange:
     async def everybody(self) -> int:
         """Move the memories of all users that are in the other index; returns the number of users.
 
-        With the index `pgvector`, also continue to build segments beside the rows, and remove those of users with few
+        With the index `pgvector`, also continue to build additional segments, and remove those of users with few
         memories. Raises the database's errors if users can't be listed.
         """
         other: IndexKind = "pgvector" if self._vault.index == "sealed" else "sealed"
@@ -131,7 +131,7 @@ class IndexChange:
         return count
 
     async def grown(self) -> int:
-        """Build segments beside the rows of users who have grown; returns the number of users who have them now.
+        """Build additional segments for users who have grown; returns the number of users who have them now.
 
         Also removes those of users who have few memories by now. Raises the database's errors.
         """
@@ -145,7 +145,7 @@ class IndexChange:
         return count
 
     async def _beside(self) -> None:
-        """Continue what was begun for users with segments beside the rows.
+        """Continue what was begun for users with segments in addition to the rows.
 
         While a server of an earlier release runs, which writes the rows only, these users' segments are removed.
         """
@@ -174,7 +174,7 @@ class IndexChange:
             return await cursor.fetchone() == (True,)
 
     async def _build_for(self, user_id: UUID) -> bool:
-        """Build the segments beside a user's rows; returns whether they are complete now, and were not before."""
+        """Build a user's additional segments; returns whether they are complete now, and were not before."""
         if not await self._build.begin(user_id, self._segments_from) or not await self._build.run(user_id):
             return False
         self._on_built()
@@ -239,7 +239,7 @@ class IndexChange:
             await connection.execute(self._vault.statements[statement], {"user_id": key.user_id})
 
     async def _is_sealed(self, connection: Connection, key: UserKey, state: IndexState) -> bool:
-        """Whether segments beside the rows have all memories."""
+        """Whether segments in addition to the rows have all memories."""
         if state.kind != "both" or await self._segments.missing_in(connection, key.user_id, 1):
             return False
         return not (await self._segments.load_in(connection, key, state.segments)).unreadable

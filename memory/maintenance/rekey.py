@@ -129,7 +129,7 @@ class UserKeyRotation:
             await self._sealed_memories(connection, user_id, old, new, done)
             return
         if state.kind != "pgvector":
-            # The segments beside the rows are made again in the background, from the new rows.
+            # The segments in addition to the rows are made again in the background, from the new rows.
             await segments.discard_in(connection, user_id, state.segments)
         await connection.execute(statements["terms_erase"], {"user_id": user_id})
         async with aclosing(self._rows(connection, user_id, "associative_page")) as rows:

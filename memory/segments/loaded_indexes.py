@@ -25,7 +25,7 @@ class LoadedIndexes:
     """
 
     def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._clock = clock
         self._used_at: dict[UUID, float] = {}
         self._loaded: OrderedDict[UUID, tuple[weakref.ref[UserKey], LoadedIndex]] = OrderedDict()
@@ -64,13 +64,13 @@ class LoadedIndexes:
             for other, (_, index) in self._loaded.items()
             if other != user_id and self._used_at[other] > since
         )
-        return in_use + size <= self._max_bytes
+        return in_use + size <= self.max_bytes
 
     def put(self, user_key: UserKey, index: LoadedIndex) -> None:
         """Keep `index`, in the place of the user's earlier one."""
         user_id = user_key.user_id
         self.drop(user_id)
-        if index.size > self._max_bytes:
+        if index.size > self.max_bytes:
             return
 
         def evicted(reference: weakref.ref[UserKey]) -> None:
@@ -81,7 +81,7 @@ class LoadedIndexes:
         self._loaded[user_id] = (weakref.ref(user_key, evicted), index)
         self._used_at[user_id] = self._clock()
         self._size += index.size
-        while self._size > self._max_bytes:
+        while self._size > self.max_bytes:
             self.drop(next(iter(self._loaded)))
 
     def drop(self, user_id: UUID) -> None:

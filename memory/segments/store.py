@@ -4,7 +4,8 @@ A change adds a small segment, and merging makes larger ones of several small on
 segment that contains it, in the same transaction, so that no segment contains it afterwards. Rows are never changed:
 a segment that takes the place of others has a new id. So the ids say whether a loaded index is up to date.
 
-A user has segments instead of the rows that PostgreSQL searches (`sealed`), or beside them (`both`, `building`).
+A user has segments instead of the rows that PostgreSQL searches (`sealed`), or in addition to them (`both`, and
+`building` while entries are added).
 """
 
 from __future__ import annotations
@@ -270,7 +271,7 @@ class SegmentStore:
         await connection.execute(self._statements["segments_erase"], {"user_id": user_id})
 
     async def discard_in(self, connection: Connection, user_id: UUID, segments: Collection[UUID]) -> None:
-        """Remove these segments, which can't be used, and have their entries made again from the rows beside them.
+        """Remove these segments, which can't be used, and have their entries made again from the user's rows.
 
         In a transaction of `Vault.writing`, for a user with both indexes.
         """

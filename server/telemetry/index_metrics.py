@@ -26,7 +26,7 @@ class MemoryIndexMetrics:
 
         self._built = Counter(
             "tessera_memory_segments_built",
-            "Users with many memories who got encrypted segments beside the rows that PostgreSQL searches.",
+            "Users with many memories who got encrypted segments in addition to the rows that PostgreSQL searches.",
             registry=registry,
         )
 

@@ -1,4 +1,4 @@
--- The rows of the tables that PostgreSQL searches are complete, so the segments beside them are removed.
+-- The rows of the tables that PostgreSQL searches are complete, so the segments in addition to them are removed.
 ALTER TABLE relay_workers DROP COLUMN writes_segments;
 ALTER TABLE users NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE memory_segments NO FORCE ROW LEVEL SECURITY;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import signal
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import psycopg
 import pytest
 import trio
 
+import bench.memories.latency
 from bench.memories.bulk_load import ROUNDS, Person, Scale, fill
 from bench.memories.comparison import Configuration, difference
 from bench.memories.corpus import read_corpus
@@ -177,11 +179,16 @@ def test_a_difference_between_blind_and_clear_is_told(capsys: pytest.CaptureFixt
     assert "finds: NO" in capsys.readouterr().out
 
 
-def test_a_filled_database_is_measured_and_taken_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_filled_database_is_measured_and_taken_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.memories.latency, "_SEGMENTS_FROM", ROUNDS)
     scale = Scale(users=5, sizes=(ROUNDS,))
     trio.run(measure_latency, scale, tmp_path)
     first = capsys.readouterr()
-    assert f"`enrich_context`, {ROUNDS} memories" in first.out
+    for way in ("PostgreSQL", "the server"):
+        assert re.search(rf"\| {ROUNDS} memories \| {way} \| [\d.]+ \|", first.out)
+    assert f"segments for {ROUNDS} memories built" in first.out
     assert "filled" in first.err
     trio.run(measure_latency, scale, tmp_path)
     assert "filled" not in capsys.readouterr().err

@@ -78,7 +78,7 @@ class Memories:
         index: IndexKind = "pgvector",
         segments_from: int = 0,
     ) -> None:
-        """`index`: the setting; "both": that of `pgvector`, and each new person has segments beside the rows."""
+        """`index`: the setting; "both": that of `pgvector`, and each new person has additional segments."""
         self.master_keys = list(master_keys or [Fernet.generate_key().decode()])
         self.pool = pool
         self.index = index

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from memory.keys.master import new_master_key
+from memory.maintenance.index_build import IndexBuild
 from memory.tiers.entities import EntityChange
 from sql.pool import open_pool
 from sql.tenant import configure_server
@@ -101,8 +102,10 @@ def test_any_sequence_gives_what_a_plain_model_gives(database: str, acts: list[A
 async def _act_and_compare(database: str, folder: Path, acts: list[Act]) -> None:
     async with open_pool(database, max_size=3, configure=configure_server) as pool:
         keys = [new_master_key()]
-        memories = Memories(pool, shares=folder / "shares", embedder=WordEmbedder(), master_keys=keys)
-        people = [await memories.person(), await memories.person()]
+        memories = Memories(pool, shares=folder / "shares", embedder=WordEmbedder(), master_keys=keys, index="both")
+        people = [await memories.person()]  # with both indexes
+        memories.index = "pgvector"
+        people.append(await memories.person())
         plain = {person: Plain() for person in people}
         for what, who, which in acts:
             person = people[who]
@@ -115,6 +118,10 @@ async def _act_and_compare(database: str, folder: Path, acts: list[Act]) -> None
                 await memories.user_key_rotation.rotate(person)
             else:
                 await _act(memories, person, plain[person], what, which)
+        build = IndexBuild(memories.vault, memories.middleware.associative)
+        if await build.begin(people[0], 1):  # a new key has the segments made again
+            assert await build.run(people[0])
+        assert await memories.loaded(people[0])
         for person in people:
             assert (await _held(memories, person)).held() == plain[person].held()
             for number, name in enumerate(NAMES):

@@ -1,4 +1,5 @@
--- Users with segments beside the rows that PostgreSQL searches, in the order of their ids, after the given id. For the worker role.
+-- Users with segments in addition to the rows that PostgreSQL searches, in the order of their ids, after the given id. For
+-- the worker role.
 SELECT user_id
 FROM users
 WHERE memory_index_beside = %(beside)s AND user_id > %(after)s

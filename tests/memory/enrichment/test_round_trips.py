@@ -146,7 +146,7 @@ class _OneVector(WordEmbedder):
         return await super().embed_documents(["euros"] * len(texts))
 
 
-@pytest.mark.parametrize("index", ["pgvector", "sealed"])
+@pytest.mark.parametrize("index", ["both", "sealed"])
 async def test_enriching_long_answers_does_not_hold_the_event_loop(pool: Pool, index: IndexKind) -> None:
     memories = Memories(pool, embedder=_OneVector(), index=index)
     ann = await memories.person()

@@ -33,7 +33,7 @@ class Transactions:
             yield connection
 
 
-@pytest.mark.parametrize("index", ["pgvector", "sealed"])
+@pytest.mark.parametrize("index", ["both", "sealed"])
 async def test_a_recall_is_one_round_trip_and_two_in_a_conversation(
     pool: Pool, monkeypatch: pytest.MonkeyPatch, index: IndexKind
 ) -> None:
@@ -50,3 +50,9 @@ async def test_a_recall_is_one_round_trip_and_two_in_a_conversation(
     recalled = await memories.middleware.enrich_context(ann, "What about the boiler?", at=AT, conversation_id="kitchen")
     assert recalled.associative
     assert transactions.count == 3
+    if index == "both":  # until now PostgreSQL searched
+        assert await memories.loaded(ann)
+        transactions.count = 0
+        recalled = await memories.middleware.enrich_context(ann, "What about the boiler?", at=AT)
+        assert recalled.associative
+        assert transactions.count == 1

@@ -1,4 +1,4 @@
-"""Users with segments beside the rows that PostgreSQL searches: both have every change, and give the same hits."""
+"""Users with segments in addition to rows that PostgreSQL searches: both have every change, and give the same hits."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ async def test_segments_that_do_not_decrypt_are_made_again(pool: Pool, searches:
     await fresh.index_change.everybody()
     assert await kind(fresh, ann) == "both"
     assert await same_in_both(fresh, ann, searches) == before
-    # A part of a loaded index that turns out to be unreadable: PostgreSQL answers at once.
+    # A part of a loaded index that turns out to be unreadable: PostgreSQL answers immediately.
     await fresh.tell(ann, "The cellar key hangs in the hall.", "Noted.")
     fresh.middleware.associative.segments.loaded.drop(ann)
     assert await fresh.loaded(ann)
