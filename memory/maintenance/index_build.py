@@ -19,15 +19,15 @@ import trio
 
 from memory.crypto import Unreadable, Vectors
 from memory.keys import UserKey
-from memory.segments import MAX_ENTRIES, Entry, StoredVector, sealed_segments
+from memory.segments import MAX_ENTRIES, SIGNATURE_BYTES, Entry, StoredVector, sealed_segments
 from memory.tiers import AssociativeMemory
 from memory.vault import Vault
 from sql.driver import Connection
 
 _PAGE: Final = 200
 """Memories of which entries are made in one step in a thread."""
-_LEAST_BYTES: Final = 1_000
-"""A loaded memory takes more bytes than this. Segments that can't be loaded at all are not built."""
+_BYTES_WITHOUT_VECTORS: Final = 400
+"""Bytes that the words and ids of a memory take in a loaded index, about."""
 _NO_ID: Final = UUID(int=0)
 
 
@@ -50,11 +50,8 @@ class IndexBuild:
             state = await self._segments.state_in(connection, user_id)
             if state.kind != "pgvector":
                 return state.kind == "building"
-            if (
-                not minimum
-                <= await self.count_in(connection, user_id)
-                <= self._segments.loaded.max_bytes / _LEAST_BYTES
-            ):
+            memories, size = await self._count_in(connection, user_id)
+            if memories < minimum or size > self._segments.loaded.max_bytes:
                 return False
             await self._segments.erase_in(connection, user_id)
             await self._segments.set_kind_in(connection, user_id, "building")
@@ -85,18 +82,21 @@ class IndexBuild:
             state = await self._segments.state_in(connection, user_id)
             if state.kind not in ("both", "building"):
                 return False
-            if below is not None and await self.count_in(connection, user_id) >= below:
+            if below is not None and (await self._count_in(connection, user_id))[0] >= below:
                 return False
             await self._segments.erase_in(connection, user_id)
             await self._segments.set_kind_in(connection, user_id, "pgvector")
         self._segments.loaded.drop(user_id)
         return True
 
-    async def count_in(self, connection: Connection, user_id: UUID) -> int:
-        """The number of the user's memories in rows."""
+    async def _count_in(self, connection: Connection, user_id: UUID) -> tuple[int, int]:
+        """The number of the user's memories in rows, and about the bytes of a loaded index of them."""
         cursor = await connection.execute(self._vault.statements["memories_counted"], {"user_id": user_id})
         row = await cursor.fetchone()
-        return 0 if row is None else int(row[0])
+        memories, vectors, messages = (0, 0, 0) if row is None else row
+        embedder = self._associative.embedder
+        vector_bytes = SIGNATURE_BYTES + (0 if embedder is None else 2 * embedder.dimensions)
+        return memories, memories * _BYTES_WITHOUT_VECTORS + (vectors + messages) * vector_bytes
 
     async def _missing(self, user_id: UUID, after: UUID, connection: Connection, _: UserKey) -> list[UUID]:
         return await self._segments.missing_in(connection, user_id, MAX_ENTRIES, after)
@@ -153,9 +153,7 @@ class IndexBuild:
                 return False
             if key.key != old.key:
                 return True
-            values = {"user_id": user_id, "ids": ids}
-            cursor = await connection.execute(self._vault.statements["segments_missing_of"], values)
-            wanted = {id_ for (id_,) in await cursor.fetchall()}
+            wanted = await self._segments.missing_of_in(connection, user_id, ids)
             if len(wanted) < len(entries):
                 left = [entry for entry in entries if entry.id in wanted]
                 made = await trio.to_thread.run_sync(sealed_segments, key.cipher, left)

@@ -58,7 +58,7 @@ def sealed_search(
     if not len(index):
         return []
     ranking, values = query.ranking, query.parameters(UUID(int=0), limit)
-    present = np.flatnonzero(index.present)
+    present = index.present_rows
     sessions = _Sessions(index, present)
     words = _words(index, sessions, query, values)
     distances = _distances(index, query.models, query.vector)

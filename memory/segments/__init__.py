@@ -8,7 +8,7 @@ from __future__ import annotations
 from memory.segments.loaded import NO_DISTANCE, LoadedIndex
 from memory.segments.loaded_indexes import LoadedIndexes
 from memory.segments.loader import IndexLoader
-from memory.segments.segment import Entry, Segment, StoredVector, micros, term_number
+from memory.segments.segment import SIGNATURE_BYTES, Entry, Segment, StoredVector, micros, term_number
 from memory.segments.store import (
     MAX_ENTRIES,
     IndexState,
@@ -21,6 +21,7 @@ from memory.segments.store import (
 __all__ = [
     "MAX_ENTRIES",
     "NO_DISTANCE",
+    "SIGNATURE_BYTES",
     "Entry",
     "IndexLoader",
     "IndexState",

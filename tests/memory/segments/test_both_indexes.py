@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 import trio
 
-import memory.maintenance.index_build
-import memory.recall.index_search
 from memory.maintenance import KeyRenewal, Reembedding
-from memory.recall.sealed import sealed_search
-from memory.recall.search import search
 from memory.segments import LoadedIndexes
 from memory.vault import Vault
 from sql.pool import Pool, open_pool
-from sql.tenant import configure_server, scoped, without_user
+from sql.tenant import configure_server, scoped
 from tests.memory.memories import Memories, WordEmbedder
 from tests.memory.segments.test_sealed_memories import QUESTIONS, TOLD, counts, entries, found, told
-
-
-@pytest.fixture
-def searches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Notes which index each search uses."""
-    noted: list[str] = []
-
-    async def in_rows(*arguments: object, **options: object) -> object:
-        noted.append("rows")
-        return await search(*arguments, **options)  # type: ignore[arg-type]
-
-    def in_segments(*arguments: object, **options: object) -> object:
-        noted.append("segments")
-        return sealed_search(*arguments, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(memory.recall.index_search, "search", in_rows)
-    monkeypatch.setattr(memory.recall.index_search, "sealed_search", in_segments)
-    return noted
 
 
 async def kind(memories: Memories, ann: UUID) -> str:
@@ -253,140 +231,3 @@ async def test_small_segments_are_merged_without_the_lock(
     assert (await counts(memories, ann))[-1] < 7
     await same_in_both(memories, ann, searches)
     assert {entry.id for entry in await entries(memories, ann)} == {UUID(id_) for id_ in await present(memories, ann)}
-
-
-async def test_segments_are_built_for_users_who_have_grown_and_dropped_for_those_with_few(
-    pool: Pool, searches: list[str]
-) -> None:
-    memories, ann = await told(pool, "pgvector", segments_from=len(TOLD))
-    before = await found(memories, ann)
-    memories.index_change.counted(ann, len(TOLD) - 1)
-    assert await memories.index_change.grown() == 0
-    memories.index_change.counted(ann, len(TOLD))
-    assert await memories.index_change.grown() == 1
-    assert await same_in_both(memories, ann, searches) == before
-    # One less is no reason to drop them, but one more is.
-    await memories.middleware.forget(ann, await id_of(memories, ann, "Clara"))
-    assert await memories.loaded(ann)
-    await memories.index_change.grown()
-    assert await kind(memories, ann) == "both"
-    await memories.middleware.forget(ann, await id_of(memories, ann, "dentist"))
-    assert await memories.loaded(ann)
-    before = await found(memories, ann)
-    await memories.index_change.grown()
-    assert await kind(memories, ann) == "pgvector"
-    assert (await counts(memories, ann))[-1] == 0
-    assert await found(memories, ann) == before
-    assert searches[-1] == "rows"
-
-
-async def test_the_setting_0_and_a_higher_number_remove_the_segments(pool: Pool) -> None:
-    for number in (0, 100):
-        memories, ann = await told(pool, "both")
-        other = Memories(pool, embedder=WordEmbedder(), master_keys=memories.master_keys, segments_from=number)
-        await other.index_change.everybody()
-        assert await kind(memories, ann) == "pgvector"
-        assert (await counts(memories, ann))[-1] == 0
-        assert all(await found(memories, ann))
-
-
-async def test_no_user_has_segments_beside_rows_while_a_server_of_an_earlier_release_runs(pool: Pool) -> None:
-    memories, ann = await told(pool, "both", segments_from=2)
-    server = uuid4()
-    async with without_user(pool) as connection:
-        await connection.execute("INSERT INTO relay_workers (worker_id) VALUES (%s)", [server])
-    await memories.index_change.everybody()
-    assert (await kind(memories, ann), (await counts(memories, ann))[-1]) == ("pgvector", 0)
-    memories.index_change.counted(ann, len(TOLD))
-    assert await memories.index_change.grown() == 0
-    async with without_user(pool) as connection:
-        await connection.execute("UPDATE relay_workers SET seen_at = now() - interval '2 minutes'")
-    memories.index_change.counted(ann, len(TOLD))
-    assert await memories.index_change.grown() == 1
-    assert await kind(memories, ann) == "both"
-    async with without_user(pool) as connection:
-        await connection.execute("DELETE FROM relay_workers WHERE worker_id = %s", [server])
-
-
-async def test_a_memory_that_no_segment_has_is_found_when_the_index_is_loaded(pool: Pool, searches: list[str]) -> None:
-    memories, ann = await told(pool, "both", segments_from=2)
-    # As a server of an earlier release stores it: in the rows only.
-    async with scoped(pool, ann) as connection:
-        await connection.execute("UPDATE users SET memory_index_beside = NULL")
-    await memories.tell(ann, "The cellar key hangs in the hall.", "Noted.")
-    await set_kind(memories, ann, "both")
-    assert not await memories.loaded(ann)
-    assert await kind(memories, ann) == "building"
-    await memories.index_change.everybody()
-    await same_in_both(memories, ann, searches)
-    assert "hangs" in str(await memories.context(ann, "Where is the cellar key?"))
-
-
-async def test_what_changes_during_a_build_is_right_in_both(
-    pool: Pool, searches: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    memories, ann = await told(pool, "pgvector", segments_from=2)
-    await memories.change(ann, "create", "task", "t1", {"title": "Call the dentist about the boiler"})
-    await memories.middleware.enrichment.run_once()
-    made = memory.maintenance.index_build.IndexBuild._entries
-    once = [await id_of(memories, ann, "Clara")]
-
-    async def then_change(*arguments: object) -> object:
-        result = await made(*arguments)  # type: ignore[arg-type]
-        while once:
-            await memories.middleware.forget(ann, once.pop())
-            await memories.change(ann, "update", "task", "t1", {"title": "Paint the garage"})
-        return result
-
-    monkeypatch.setattr(memory.maintenance.index_build.IndexBuild, "_entries", then_change)
-    memories.index_change.counted(ann, len(TOLD))
-    assert await memories.index_change.grown() == 1
-    assert {str(entry.id) for entry in await entries(memories, ann)} == await present(memories, ann)
-    await memories.middleware.enrichment.run_once()
-    hits = str(await same_in_both(memories, ann, searches))
-    assert "Paint the garage" in hits
-    assert "Clara" not in hits
-    assert "Call the dentist" not in hits
-
-
-async def test_a_key_that_is_replaced_during_a_build_starts_it_again(
-    pool: Pool, searches: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    memories, ann = await told(pool, "pgvector", segments_from=2)
-    made = memory.maintenance.index_build.IndexBuild._entries
-    once = [ann]
-
-    async def then_rotate(*arguments: object) -> object:
-        result = await made(*arguments)  # type: ignore[arg-type]
-        while once:
-            await memories.user_key_rotation.rotate(once.pop())
-        return result
-
-    monkeypatch.setattr(memory.maintenance.index_build.IndexBuild, "_entries", then_rotate)
-    memories.index_change.counted(ann, len(TOLD))
-    await memories.index_change.grown()
-    await memories.index_change.everybody()
-    assert await kind(memories, ann) == "both"
-    await same_in_both(memories, ann, searches)
-
-
-async def test_the_index_is_changed_to_sealed_and_back(pool: Pool, searches: list[str]) -> None:
-    memories, ann = await told(pool, "both", segments_from=2)
-    before = await same_in_both(memories, ann, searches)
-    ids = [part.id for part in await entries(memories, ann)]
-    sealed = Memories(pool, embedder=WordEmbedder(), master_keys=memories.master_keys, index="sealed")
-    assert await found(sealed, ann) == before
-    assert await sealed.index_change.user(ann)
-    assert await kind(memories, ann) == "sealed"
-    assert (await counts(memories, ann))[:4] == (0, 0, 0, 0)
-    assert sorted(entry.id for entry in await entries(memories, ann)) == sorted(ids)
-    assert await found(sealed, ann) == before
-    assert await memories.index_change.user(ann)
-    assert await kind(memories, ann) == "pgvector"
-    memories.index_change.counted(ann, len(TOLD))
-    assert await memories.index_change.grown() == 1
-    assert await same_in_both(memories, ann, searches) == before
-    # A build that was not finished ends with the sealed index too.
-    await set_kind(memories, ann, "building")
-    assert await sealed.index_change.user(ann)
-    assert await found(sealed, ann) == before
