@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from memory.rights.wishes import wish_of
@@ -116,3 +118,17 @@ def test_the_message_before_is_forgotten() -> None:
 )
 def test_messages_without_a_wish(message: str) -> None:
     assert wish_of(message) is None
+
+
+@pytest.mark.parametrize("unit", [",", "( ", "- ", "please, ", "and but ", "forget my x, please ", "„", "` „", " \t"])
+@pytest.mark.parametrize("begun", ["", "forget my x", "don't remember this"])
+def test_a_long_message_does_not_hold_up_the_server(begun: str, unit: str) -> None:
+    message = f"{begun} {unit * 20_000}"[:20_000] + "x"
+    began = time.process_time()
+    wish_of(message)
+    assert time.process_time() - began < 1  # minutes while the work was quadratic
+
+
+def test_quotes_that_do_not_end_quote_nothing() -> None:
+    assert wish_of('The shelf is 6" wide. Forget my PIN.') is not None
+    assert wish_of('The shelf is 6" wide. She said: "forget my PIN"') is None
