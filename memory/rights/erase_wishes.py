@@ -1,6 +1,7 @@
 """What a message asks of all of memory: to erase everything that is known about the person. Found by rules. Pure.
 
-Erasing needs a second message that confirms it, so a rule may match a little too much: the person is only asked.
+Erasing needs a second message that confirms it, so a rule may match a little too much: the person is only asked. But
+"Delete everything" alone may be about tasks, so it does not match, in any language. "Forget everything" does.
 """
 
 from __future__ import annotations
@@ -41,34 +42,37 @@ _EN: Final = (
 _DE: Final = (
     r"(?:(?:kannst|könntest|würdest) du |können sie |ich möchte,? dass du |wie kann ich )?(?:bitte )?"
     r"(?:(?:vergiss|vergessen sie|lösche?|löschen sie|entferne|entfernen sie) (?:bitte )?(?:{what})"
+    r"|(?:vergiss|vergessen sie) (?:bitte )?(?:mich|alles)"
     r"|(?:{what}) (?:bitte )?(?:vergessen|löschen|löschst|vergisst)"
+    r"|(?:mich|alles) (?:bitte )?(?:vergessen|vergisst)"
     r"|(?:alles|bitte alles) (?:vergessen|löschen),? was (?:du|sie) (?:über|von) mi(?:ch|r) "
     r"(?:weißt|wissen|gespeichert (?:hast|haben)))"
 ).replace(
     "{what}",
-    r"mich|alles(?:,? was (?:du|sie) "
+    r"alles(?:,? was (?:du|sie) "
     r"(?:(?:über|von) mi(?:ch|r) )?(?:weißt|wissen|gespeichert (?:hast|haben)|gelernt hast)"
-    r"| über mich)?|(?:alle )?(?:meine|deine|ihre|die)? ?erinnerungen(?: an mich)?"
+    r"| über mich)|(?:alle )?(?:meine|deine|ihre|die)? ?erinnerungen(?: an mich)?"
     r"|(?:mein|dein|ihr|das)(?: ganzes?| gesamtes?)? gedächtnis(?: über mich)?|alle daten über mich"
     r"|(?:alle )?meine daten aus (?:deinem|ihrem|dem) gedächtnis",
 )
 _FR: Final = (
     r"(?:(?:peux-tu|pourrais-tu|pouvez-vous|pourriez-vous|comment (?:puis-je )?|je (?:veux|voudrais) que tu ) ?)?"
-    r"(?:oublie[srz]?|efface[srz]?|supprime[srz]?|vide[srz]?)"
-    r"(?:-moi| tout(?: ce que (?:tu sais|vous savez|tu as (?:retenu|enregistré)|je t'ai dit)"
-    r"(?: (?:de|sur) moi)?| (?:de|sur) moi)?"
+    r"(?:oublie[srz]?(?:-moi| tout)|(?:oublie[srz]?|efface[srz]?|supprime[srz]?|vide[srz]?)"
+    r"(?: tout(?: ce que (?:tu sais|vous savez|tu as (?:retenu|enregistré)|je t'ai dit)"
+    r"(?: (?:de|sur) moi)?| (?:de|sur) moi)"
     r"| (?:toute?s?|tous) (?:ta|ma|la|votre|tes|mes|les) (?:mémoire|souvenirs)(?: (?:de|sur) moi)?"
     r"| (?:ta|ma|la|votre|tes|mes) (?:mémoire|souvenirs)(?: (?:de|sur) moi)?"
-    r"| (?:toutes )?mes (?:données|informations)(?: personnelles)? de (?:ta|votre|la) mémoire)"
+    r"| (?:toutes )?mes (?:données|informations)(?: personnelles)? de (?:ta|votre|la) mémoire))"
 )
 _ES: Final = (
     r"(?:(?:puedes|podrías|puede|podría|cómo puedo|quiero que|me gustaría) )?"
-    r"(?:olvid(?:a|ar|es|e)|olvídate|borr(?:a|ar|es|e)|elimin(?:a|ar|es|e)|olvide|borre)"
-    r"(?: de mí| todo(?: lo que (?:sabes|sabe|recuerdas|te (?:he dicho|dije)|has guardado|tienes(?: guardado)?)"
-    r"(?: (?:de|sobre) mí)?| (?:de|sobre) mí)?"
+    r"(?:(?:olvid(?:a|ar|es|e)|olvídate)(?: de mí| todo)"
+    r"|(?:olvid(?:a|ar|es|e)|olvídate|borr(?:a|ar|es|e)|elimin(?:a|ar|es|e))"
+    r"(?: todo(?: lo que (?:sabes|sabe|recuerdas|te (?:he dicho|dije)|has guardado|tienes(?: guardado)?)"
+    r"(?: (?:de|sobre) mí)?| (?:de|sobre) mí)"
     r"| tod[oa]s? (?:tu|mi|la|su|tus|mis|los) (?:memoria|recuerdos)(?: (?:de|sobre) mí)?"
     r"| todos mis datos de (?:tu|su|la) memoria"
-    r"| (?:tu|mi|su|la|tus|mis) (?:memoria|recuerdos)(?: (?:de|sobre) mí)?)"
+    r"| (?:tu|mi|su|la|tus|mis) (?:memoria|recuerdos)(?: (?:de|sobre) mí)?))"
 )
 _JA: Final = (
     r"(?:私|わたし|僕|俺)(?:について|に関して|のこと)?(?:の|に関する)?(?:(?:あなたが)?(?:知って|覚えて)いること|情報|こと|記憶|メモリー?)?"
@@ -88,7 +92,7 @@ _CONFIRM: Final = re.compile(
     r"^\W*(?:(?:yes|yeah|yep|ok|okay|confirmed?)[\s,.!]+(?:please[\s,]+)?(?:erase|delete|wipe|forget|clear) "
     r"(?:it all|everything|all|(?:all (?:of )?)?(?:my|your) memor(?:y|ies))"
     r"|(?:ja|ok)[\s,.!]+(?:bitte[\s,]+)?(?:lösche?|löschen sie|vergiss|vergessen sie) "
-    r"(?:alles|(?:mein|dein|ihr) gedächtnis|alle erinnerungen)"
+    r"(?:alles|(?:mein|dein|ihr) gedächtnis)"
     r"|(?:oui|ok)[\s,.!]+(?:efface[zr]?|supprime[zr]?|oublie[zr]?) (?:tout|(?:toute )?(?:ma|ta|votre) mémoire)"
     r"|(?:sí|si|ok)[\s,.!]+(?:borra|borre|elimina|elimine|olvida|olvide) (?:todo|(?:toda )?(?:mi|tu|su) memoria)"
     r"|はい[、，,。！ ]*(?:(?:私の)?(?:メモリー?|記憶)を)?(?:すべて|全て|全部)?(?:を)?"

@@ -72,6 +72,13 @@ ERASE = (
     "هل يمكنك حذف كل ما تعرفه عني؟",
     "Yes, erase my memory",
     "I'm leaving. Delete all my memories, please.",
+    "Lösche alles über mich",
+    "Vergiss alles",
+    "Kannst du alles vergessen?",
+    "Oublie tout",
+    "Supprime tout ce que tu sais de moi",
+    "Olvida todo",
+    "Borra todo sobre mí",
 )
 OTHERS = (
     "Delete all my data",
@@ -113,6 +120,16 @@ OTHERS = (
     "Forget it",
     "Delete everything",
     "Delete me",
+    "Lösche alles",
+    "Kannst du alles löschen?",
+    "Lösche mich",
+    "Ja, lösche alles",
+    "Supprime tout",
+    "Efface-moi",
+    "Vide tout",
+    "Borra todo",
+    "Elimina todo, por favor",
+    "Borra de mí",
     "Yes, erase everything",
     "What can you remember?",
     'She said: "forget everything you know about me". What now?',
@@ -137,6 +154,7 @@ NO_CONFIRMATIONS = (
     "No, don't erase my memory",
     "Yes, erase my memory? What does that do?",
     "Ja, lösche die Aufgabe",
+    "Ja, lösche alle Erinnerungen",  # these may be reminders
     "",
 )
 
