@@ -28,8 +28,8 @@ from memory.crypto.derive import derive_key
 
 DIGEST_BYTES: Final = 16
 
-# Part of the stored data, like the labels and the order of the associated data. A Fernet token starts with "g".
 _encoded: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# Part of the stored data, like the labels and the order of the associated data. A Fernet token starts with "g".
 _VERSION: Final = b"\x02"
 _HEADER: Final = struct.Struct(">cQ")
 _LENGTH: Final = struct.Struct(">I")

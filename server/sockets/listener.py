@@ -71,9 +71,9 @@ async def serve_device_sockets(
     listeners = await open_listeners(host, port, shared=shared)
     address = listeners[0].socket.getsockname()
     opening = arrival or Arrival()
-    with Readiness() as unread:
+    with Readiness() as readiness:
         async with trio.open_nursery() as sockets, trio.open_nursery() as nursery:
-            nursery.start_soon(unread.run)
+            nursery.start_soon(readiness.run)
 
             # Not a coroutine function, which would take 300 bytes for each open socket.
             def serve(stream: trio.SocketStream) -> Awaitable[None]:
@@ -87,7 +87,7 @@ async def serve_device_sockets(
                     limit,
                     on_refused,
                     opening,
-                    unread,
+                    readiness,
                     logged,
                     stream,
                     open_sockets,
@@ -104,7 +104,7 @@ async def _serve_counted(
     handshakes: HandshakeLimit,
     on_refused: Callable[[], None],
     arrival: Arrival,
-    unread: Readiness,
+    readiness: Readiness,
     logged: LogRate,
     accepted: trio.SocketStream,
     open_sockets: set[trio.SocketStream],
@@ -117,7 +117,7 @@ async def _serve_counted(
             if arrival.is_proxied(accepted, client):
                 handler = partial(_handle_proxied, handler, arrival.connections)
             await _serve_connection(
-                handler, max_message_bytes, origin_allowed, handshakes, on_refused, arrival, unread, accepted, client
+                handler, max_message_bytes, origin_allowed, handshakes, on_refused, arrival, readiness, accepted, client
             )
     except TooManyConnections as error:
         logged.log(log.warning, "too_many_connections", "", reason=str(error))
@@ -153,14 +153,14 @@ async def _serve_connection(
     handshakes: HandshakeLimit,
     on_refused: Callable[[], None],
     arrival: Arrival,
-    unread: Readiness,
+    readiness: Readiness,
     accepted: trio.SocketStream,
     client: tuple[str, int] | None,
 ) -> None:
     fd = accepted.socket.fileno()
     stream = _stream(arrival, accepted, client)
     try:
-        head = await _opening_request(stream, unread, fd)
+        head = await _opening_request(stream, readiness, fd)
         if not head:
             return
         if handshakes.full:
@@ -182,14 +182,14 @@ async def _serve_connection(
         await trio.aclose_forcefully(stream)
 
 
-async def _opening_request(stream: DeviceStream, unread: Readiness, fd: int) -> bytes:
+async def _opening_request(stream: DeviceStream, readiness: Readiness, fd: int) -> bytes:
     """Wait for the head of the opening request on the socket `fd`. Returns b"" if it does not come.
 
     A peer that sends it slowly or never takes no place among the handshakes.
     """
     head = b""
     with trio.move_on_after(UPGRADE_TIMEOUT_S):
-        await unread.wait(fd)
+        await readiness.wait(fd)
         while not _complete(head):
             try:
                 data = stream.receive_now(RECEIVE_BYTES) if not head and isinstance(stream, DirectStream) else None

@@ -12,8 +12,9 @@ seconds delayed one of a hundred cancels. Without a third collection of each obj
 Python begins a collection by the number of objects that were made, less those that were freed. Each token of a running
 answer makes as many objects as it frees, and those that it frees are frozen. So tens of thousands of new objects would
 come together, and one collection of them takes 5 to 18 ms. So a task collects them if there are over 4,000. It looks
-twice a second, and twenty times a second after such a collection, as while thousands of devices connect. To wake an
-idle process so often would cost 2 to 4 % of the CPU of a token. A hundred running answers have half as many objects.
+twice a second. After such a collection it looks twenty times a second, because thousands of devices may be connecting.
+Waking an idle process twenty times a second costs 2 to 4 % of the CPU of a token. A hundred running answers have half
+as many objects.
 """
 
 from __future__ import annotations

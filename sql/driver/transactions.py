@@ -23,8 +23,8 @@ from sql.driver.wait import flush_gen
 
 logger = logging.getLogger(__name__)
 
-COMMAND_OK: Final = pq.ExecStatus.COMMAND_OK
-TUPLES_OK: Final = pq.ExecStatus.TUPLES_OK
+_COMMAND_OK: Final = pq.ExecStatus.COMMAND_OK
+_TUPLES_OK: Final = pq.ExecStatus.TUPLES_OK
 
 
 class TrioTransaction(AsyncTransaction):
@@ -182,7 +182,7 @@ class TrioPipeline(AsyncPipeline):
         while waiting and (results := (yield from fetch_many(self.pgconn))):
             queued = waiting.popleft()
             result = results[0]
-            if len(results) == 1 and (result.status == COMMAND_OK or result.status == TUPLES_OK):
+            if len(results) == 1 and (result.status == _COMMAND_OK or result.status == _TUPLES_OK):
                 # The usual case, without the cost of psycopg's checks.
                 if queued is None:
                     continue

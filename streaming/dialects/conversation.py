@@ -39,13 +39,11 @@ def conversation(messages: Sequence[Message], model: str = "") -> list[Message]:
             continue
         if blank and message.role in ("system", "assistant"):
             continue
-        if message.role == "user" and joined and joined[-1].role == "tool" and _WANTS_REPLY.search(model):
-            joined.append(_REPLY)
         if joined and joined[-1].role == message.role and message.role != "tool":
             joined[-1] = _join(joined[-1], message)
         else:
             joined.append(message)
-    return _with_own_ids(joined)
+    return _with_own_ids(with_replies(joined) if _WANTS_REPLY.search(model) else joined)
 
 
 def with_replies(messages: Iterable[Message]) -> tuple[Message, ...]:
@@ -89,7 +87,7 @@ def _valid_name(name: str) -> str:
     return name if _VALID_NAME.fullmatch(name) else f"_{name}"[:_NAME_CHARS]
 
 
-def _with_own_ids(messages: list[Message]) -> list[Message]:
+def _with_own_ids(messages: Iterable[Message]) -> list[Message]:
     own: dict[str, str] = {}
     result: list[Message] = []
     for message in messages:

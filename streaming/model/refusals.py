@@ -58,10 +58,8 @@ class Refusals:
 
 
 def _key(field: Field, request: ChatRequest) -> tuple[Field, str]:
-    return field, "" if field in (
-        "required",
-        "user_after_tool",
-    ) else f"{request.cache_key} {request.response_schema_name}"
+    depends = field in {"strict", "schema"}
+    return field, f"{request.cache_key} {request.response_schema_name}" if depends else ""
 
 
 def _used(request: ChatRequest) -> list[Field]:
