@@ -5,11 +5,13 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 import pytest
+import trio
 
 from memory.keys.user_keys import UserKey
 from memory.vault import NoSuchUser
 from sql.driver import Connection
 from sql.pool import Pool
+from tests.memory.keys.test_key_concurrency import until_somebody_waits
 from tests.memory.memories import Memories
 
 
@@ -50,6 +52,24 @@ async def test_nothing_is_committed_with_a_key_that_was_replaced(pool: Pool) -> 
     assert await email(memories, ann) == f"{ann.hex}@example.com"
     async with pool.connection() as connection:  # the failed transaction has left no connection behind
         assert await (await connection.execute("SELECT 1")).fetchone() == (1,)
+
+
+async def test_nothing_is_committed_with_a_key_whose_replacement_is_under_way(pool: Pool, database: str) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    elsewhere = Memories(pool, master_keys=memories.master_keys)
+    await elsewhere.vault.key(ann)
+    added: list[str | None] = []
+
+    async def add() -> None:
+        added.append(await elsewhere.vault.add_at_once(ann, change_email))
+
+    async with trio.open_nursery() as nursery:
+        async with memories.vault.replacing_key(ann):
+            nursery.start_soon(add)
+            await until_somebody_waits(database)
+    assert added == [None]
+    assert await email(memories, ann) == f"{ann.hex}@example.com"
 
 
 async def test_an_exchange_is_stored_with_the_key_that_replaced_the_cached_one(pool: Pool) -> None:
