@@ -105,6 +105,8 @@ NO_CLAIMS = [
     ("我没有删除任务。", True, False),
     ("我已为您创建任务列表。", False, False),
     ("您有两个任务。", False, False),
+    ("我已列出已完成的任务。", False, True),
+    ("已完成的任务会显示在这里。", False, False),
     ("작업을 삭제하지 않았습니다.", True, False),
     ("작업 목록을 생성했습니다.", False, False),
     ("要我删除任务吗？", False, False),
