@@ -7,6 +7,7 @@ the milk". A message that asks for neither has no wish.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -129,18 +130,21 @@ def wish_of(message: str) -> Wish | None:
     if any(map(asks_to_erase, sentences)):
         return Wish(erase=True)
     for number, sentence in enumerate(sentences):
-        rest = " ".join(sentences[:number] + sentences[number + 1 :])
         if _PREVIOUS.match(sentence):
+            rest = _without(sentences, number)
             return Wish(not_stored=not rest, previous=True, rest=rest)
         found = _FORGET.match(sentence) or _REMOVE.match(sentence)
         if found is not None:
             subjects = ("about", "told", "fact", "mine", "topic")
             subject = next(filter(None, map(found.groupdict().get, subjects)))
             if not _NOT_A_SUBJECT.match(subject):
-                return Wish(
-                    not_stored=not rest, subject=subject.strip(), everything=found["all"] is not None, rest=rest
-                )
+                rest, everything = _without(sentences, number), found["all"] is not None
+                return Wish(not_stored=not rest, subject=subject.strip(), everything=everything, rest=rest)
     return None
+
+
+def _without(sentences: Sequence[str], number: int) -> str:
+    return " ".join(one for at, one in enumerate(sentences) if at != number)
 
 
 def _asks_not_to_store(sentence: str) -> bool:

@@ -64,10 +64,9 @@ async def test_nothing_is_committed_with_a_key_whose_replacement_is_under_way(po
     async def add() -> None:
         added.append(await elsewhere.vault.add_at_once(ann, change_email))
 
-    async with trio.open_nursery() as nursery:
-        async with memories.vault.replacing_key(ann):
-            nursery.start_soon(add)
-            await until_somebody_waits(database)
+    async with trio.open_nursery() as nursery, memories.vault.replacing_key(ann):
+        nursery.start_soon(add)
+        await until_somebody_waits(database)
     assert added == [None]
     assert await email(memories, ann) == f"{ann.hex}@example.com"
 

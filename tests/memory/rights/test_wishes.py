@@ -120,13 +120,13 @@ def test_messages_without_a_wish(message: str) -> None:
     assert wish_of(message) is None
 
 
-@pytest.mark.parametrize("unit", [",", "( ", "- ", "please, ", "and but ", "forget my x, please ", "„", "` „", " \t"])
+@pytest.mark.parametrize("unit", [",", "( ", "- ", "please, ", "and but ", "forget my x, please ", "„", "` „", " \t", "? "])
 @pytest.mark.parametrize("begun", ["", "forget my x", "don't remember this"])
 def test_a_long_message_does_not_hold_up_the_server(begun: str, unit: str) -> None:
     message = f"{begun} {unit * 20_000}"[:20_000] + "x"
     began = time.process_time()
     wish_of(message)
-    assert time.process_time() - began < 1  # minutes while the work was quadratic
+    assert time.process_time() - began < 0.5  # two minutes for commas while the work was quadratic
 
 
 def test_quotes_that_do_not_end_quote_nothing() -> None:
