@@ -120,7 +120,9 @@ def test_messages_without_a_wish(message: str) -> None:
     assert wish_of(message) is None
 
 
-@pytest.mark.parametrize("unit", [",", "( ", "- ", "please, ", "and but ", "forget my x, please ", "„", "` „", " \t", "? "])
+@pytest.mark.parametrize(
+    "unit", [",", "( ", "- ", "please, ", "and but ", "forget my x, please ", "„", "` „", " \t", "? "]
+)
 @pytest.mark.parametrize("begun", ["", "forget my x", "don't remember this"])
 def test_a_long_message_does_not_hold_up_the_server(begun: str, unit: str) -> None:
     message = f"{begun} {unit * 20_000}"[:20_000] + "x"
