@@ -11,7 +11,7 @@ from memory.limits import MemoryLimits
 from memory.middleware import MemoryMiddleware
 from memory.quota import QuotaReached, StorageQuota
 from memory.recall import Recalled
-from memory.rights import MAX_LISTED, Forgotten, Receipt, SignedReceipt, Wish, confirms_erasure, wish_of
+from memory.rights import MAX_LISTED, Forgotten, Receipt, SignedReceipt, Subject, Wish, confirms_erasure, wish_of
 from memory.tiers import (
     MAX_TITLE_CHARS,
     EntityChange,
@@ -47,6 +47,7 @@ __all__ = [
     "SignedReceipt",
     "StorageQuota",
     "StoredExchange",
+    "Subject",
     "Tier",
     "TooManyPreferences",
     "Vault",

@@ -10,6 +10,7 @@ from memory.rights.erase import Erasure, Receipt, SignedReceipt
 from memory.rights.erase_wishes import confirms_erasure
 from memory.rights.export import Export
 from memory.rights.forget import Forget
+from memory.rights.forget_wishes import Subject
 from memory.rights.forgotten import MAX_LISTED, Forgotten
 from memory.rights.wishes import Wish, wish_of
 
@@ -22,6 +23,7 @@ __all__ = [
     "Forgotten",
     "Receipt",
     "SignedReceipt",
+    "Subject",
     "Wish",
     "confirms_erasure",
     "wish_of",

@@ -18,7 +18,8 @@ import trio
 from memory.crypto import Unreadable
 from memory.keys import UserKey
 from memory.rights.forgotten import Forgotten
-from memory.rights.repetitions import Judged, judge, states, without_values
+from memory.rights.repetitions import Judged, judge, states, without_subject, without_values
+from memory.rights.subject import SubjectWords
 from memory.text import Analyser, Said, Statement
 from memory.tiers import (
     AssociativeMemory,
@@ -141,11 +142,9 @@ class Forget:
         `forget`.
         """
         key, rows = await self._rows(user_id, "core_all")
-        wanted = Analyser().terms(subject)
+        words = SubjectWords(subject)
         core = {
-            id_: (name, value)
-            for id_, name, value in self._core.read(key, rows)
-            if wanted and wanted <= Analyser().terms(f"{name.replace('_', ' ')} {value}")
+            id_: (name, value) for id_, name, value in self._core.read(key, rows) if words.in_preference(name, value)
         }
         found: dict[UUID, tuple[Exchange, list[Statement]]] = {}
 
@@ -163,7 +162,7 @@ class Forget:
             return len(stated) + len(unstated)
         group = await self._group(user_id, list(core))
         for id_, (exchange, statements) in found.items():
-            left = without_values(exchange, [subject])
+            left = without_subject(exchange, subject)
             if left is None or left is exchange:
                 group.episodes.add(id_)
             else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from memory.text import Analyser, Said, Statement, fragments_of
+from memory.rights.subject import SubjectWords
+from memory.text import Analyser, Said, Statement, fragments_of, is_question
 from memory.tiers import Exchange, normalised
 
 Verdict = Literal["repeats", "mentions", "other"]
@@ -40,10 +41,16 @@ def judge(
 
 
 def states(subject: str, exchange: Exchange) -> list[Statement]:
-    """The statements of the person's message that contain all words of `subject`."""
-    wanted = Analyser().terms(subject)
-    stated = Said.of(exchange.message, "").stated
-    return [statement for statement in stated if wanted and wanted <= statement]
+    """The statements of the person's message about `subject`."""
+    words = SubjectWords(subject)
+    told = [one for one in fragments_of(exchange.message) if not is_question(one) and words.in_text(one)]
+    whole = Said.of(exchange.message, "").stated
+    return [statement for one in told for statement in Said.of(one, "").stated if statement in whole]
+
+
+def without_subject(exchange: Exchange, subject: str) -> Exchange | None:
+    """The exchange without the sentences about `subject`; None: nothing else is left."""
+    return _left_of(exchange, SubjectWords(subject).in_text)
 
 
 def without_values(exchange: Exchange, values: Iterable[Any]) -> Exchange | None:
@@ -53,20 +60,22 @@ def without_values(exchange: Exchange, values: Iterable[Any]) -> Exchange | None
     it is, or None if the message states only one thing.
     """
     wanted = [terms for value in values if isinstance(value, str) and (terms := Analyser().terms(value))]
-    message, response = _without(exchange.message, wanted), _without(exchange.response, wanted)
+    analyser = Analyser()
+    return _left_of(exchange, lambda text: any(terms <= analyser.terms(text) for terms in wanted))
+
+
+def _left_of(exchange: Exchange, is_wanted: Callable[[str], bool]) -> Exchange | None:
+    message, response = _without(exchange.message, is_wanted), _without(exchange.response, is_wanted)
     if message == exchange.message:
         return None if len(Said.of(message, "").stated) <= 1 else exchange
     if not Said.of(message, "").stated:
         return None
-    recalled = [text for text in exchange.recalled if _without(text, wanted) == text]
+    recalled = [text for text in exchange.recalled if _without(text, is_wanted) == text]
     return replace(exchange, message=message, response=response, recalled=recalled, facts=())
 
 
-def _without(text: str, wanted: Sequence[set[str]]) -> str:
-    analyser = Analyser()
-    left = [
-        fragment for fragment in fragments_of(text) if not any(terms <= analyser.terms(fragment) for terms in wanted)
-    ]
+def _without(text: str, is_wanted: Callable[[str], bool]) -> str:
+    left = [fragment for fragment in fragments_of(text) if not is_wanted(fragment)]
     return text if len(left) == len(fragments_of(text)) else "".join(left).strip()
 
 

@@ -7,33 +7,39 @@ the milk". A message that asks for neither has no wish.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from memory.rights.erase_wishes import asks_to_erase
+from memory.rights.forget_wishes import Subject, subjects_in
 from memory.text import sentences_of
-
-# Most repetitions have a bound, so that the time of a search is linear: 4,000 commas took four seconds without.
 
 # What may come before a request in its sentence.
 _POLITE: Final = (
-    r"(?:(?:please|and|but|so|also|oh|hey|ok|okay|now|actually|by the way|btw"
-    r"|bitte|s'il te pla[iî]t|por favor)[\s,:]++){0,8}"
+    r"(?:(?:please|pls|and|but|so|also|oh|hey|ok|okay|now|actually|by the way|btw|bitte|und|aber"
+    r"|s'il te pla[iî]t|et|mais|por favor|y|pero|من فضلك|لو سمحت|رجاء)[\s,،:]++){0,8}"
 )
 _LEAD: Final = rf"^\W*+{_POLITE}"
 _ASK: Final = r"(?:(?:can|could|will|would) you (?:please )?)?(?:i want you to |i'd like you to )?"
 _END: Final = (
-    r"(?:[\s,]{1,5}(?:please|anywhere|at all|for me|though|ok|okay|thanks|in (?:your )?memory|bitte)){0,6}"
-    r"\s{0,5}[.!?]{0,20}$"
+    r"(?:[\s,،]{1,5}(?:please|pls|anywhere|at all|for me|though|ok|okay|thanks|in (?:your )?memory|bitte|merci"
+    r"|s'il te pla[iî]t|por favor|gracias|من فضلك)){0,6}\s{0,5}[.!?؟]{0,20}$"
 )
 _THIS: Final = (
-    r"(?:this|that|it|any of (?:this|that)|this (?:message|conversation|chat|part|one)|(?:what|anything) i(?:'m| am)?"
-    r" (?:just )?(?:say|said|saying|tell you|told you|telling you|wrote)(?: here| now| you)?)"
+    r"(?:this|that|it|any of (?:this|that)|this (?:message|conversation|chat|part|one)|(?:what"
+    r"|anything) i(?:['’]m| am)?"
+    r" (?:just )?(?:say|said|saying|tell you|told you|telling you|wrote|(?:about|going) to (?:say|tell you|write))"
+    r"(?: here| now| you| next)?)"
 )
-_STORE: Final = "(?:remember|save|store|memori[sz]e|record|log|keep)"
+_STORE: Final = "(?:rem(?:em)?b?er|remeber|save|store|memori[sz]e|record|log|keep)"
+_THIS_DE: Final = r"(?:das|dies|diese (?:nachricht|unterhaltung)|dieses gespräch)"
+_THIS_FR: Final = r"(?:ça|cela|ceci|ce message|cette conversation)"
+_THIS_ES: Final = r"(?:esto|eso|este mensaje|esta conversación)"
+_THIS_AR: Final = r"(?:هذا|ذلك|هذه (?:الرسالة|المحادثة|المعلومة)|هذا الكلام|ما (?:أ|ا|س[أا])قوله?)"
 _NOT_STORED: Final = (
-    rf"(?:don['’]t|do not|not|never) {_STORE} {_THIS}",
+    rf"(?:don['’]?t|do not|not|never) {_STORE} {_THIS}",
+    rf"(?:you )?(?:(?:don['’]?t|do not) (?:need|have) to|(?:there['’]s |there is )?no need to) {_STORE} {_THIS}",
+    r"keep (?:this|that) (?:(?:just |strictly )?to yourself|out of (?:your |the )?memory)",
     (
         r"(?:(?:this|that|it)(?:['’]s| is| stays)(?: strictly| just)? |keep (?:this|that|it) |strictly )?"
         r"off[ -]the[ -]record"
@@ -43,23 +49,46 @@ _NOT_STORED: Final = (
         r"(?:just )?between (?:you and me|us)"
     ),
     (
-        r"(?:merk(?:e)? dir (?:das|dies)(?: bitte)? nicht|(?:das|dies) (?:bitte )?nicht (?:merken|speichern)"
-        r"|speicher(?:e)? (?:das|dies)(?: bitte)? nicht|(?:das bleibt )?unter uns(?: gesagt)?)"
+        rf"(?:merk(?:e)? dir {_THIS_DE}(?: bitte)? nicht(?: bitte)?"
+        rf"|(?:{_THIS_DE} )?(?:bitte )?nicht (?:merken|(?:ab)?speichern|aufzeichnen)"
+        rf"|(?:bitte )?{_THIS_DE} (?:bitte )?nicht (?:merken|(?:ab)?speichern|aufzeichnen)"
+        rf"|speicher(?:e|n sie)? {_THIS_DE}(?: bitte)? nicht(?: ab)?|merken sie sich {_THIS_DE}(?: bitte)? nicht"
+        r"|(?:das bleibt )?(?:nur )?unter uns(?: gesagt)?)"
     ),
-    r"(?:ne (?:retiens|m[ée]morise|sauvegarde|garde) pas (?:ça|cela|ceci)|(?:que )?[çc]a reste entre nous)",
-    r"(?:no (?:recuerdes|guardes|memorices) (?:esto|eso)|(?:que )?(?:esto|eso) (?:quede|queda) entre nosotros)",
+    (
+        rf"(?:ne (?:retiens|retenez|m[ée]morise[sz]?|sauvegarde[sz]?|garde[sz]?) pas {_THIS_FR}"
+        rf"|n['’]enregistre[sz]? pas {_THIS_FR}"
+        r"|ne (?:le |la |les |l['’])(?:retiens|retenez|m[ée]morise[sz]?|enregistre[sz]?|garde[sz]?) pas"
+        r"|(?:que |ceci |[çc]a )?(?:[çc]a |ceci )?reste entre nous|(?:c['’]est )?entre nous|(?:c['’]est )?en off)"
+    ),
+    (
+        rf"(?:no (?:recuerdes?|guardes?|memorices?|registres?|almacenes?) {_THIS_ES}"
+        r"|no lo (?:recuerdes?|guardes?|memorices?|registres?)"
+        r"|(?:que )?(?:esto|eso) (?:quede|queda) entre nosotros|entre nosotros|extraoficialmente)"
+    ),
+    (
+        rf"(?:لا (?:تتذكر|تحفظ|تخز[ِّ]*ن|تسج[ِّ]*ل)(?:ي)? {_THIS_AR}|لا (?:تتذكره|تحفظه|تخزنه|تسجله)"
+        r"|(?:هذا |ليبق هذا |فليبق هذا )?(?:سر )?(?:بيننا|بيني وبينك)(?: فقط)?)"
+    ),
 )
-_JAPANESE: Final = r"(?:これ|それ|このこと)(?:は|を)?(?:覚えないで|記憶しないで|保存しないで)(?:ください)?"
+_JAPANESE: Final = (
+    r"(?:(?:これ|それ|このこと|この話|このメッセージ)(?:は|を)?(?:覚えないで|記憶しないで|保存しないで|記録しないで|残さないで)"
+    r"(?:ください|下さい|ね)?|(?:これは|この話は)?オフレコ(?:で(?:お願い(?:します)?|す)?)?|(?:これは)?ここだけの話(?:です)?(?:が|だけど|ですが)?)"
+)
 _ANY: Final = rf"{_ASK}(?:{'|'.join(_NOT_STORED)})"
 # The whole sentence is the request.
 _ALONE: Final = re.compile(rf"{_LEAD}{_ANY}{_END}|^\W*{_JAPANESE}[。！!.]*$", re.IGNORECASE)
 # The request comes before the content: "don't remember this: ...". "Don't store it, eat it" is about a thing.
 _BEFORE: Final = re.compile(
-    rf"{_LEAD}{_ANY}(?:[\s,]+please)?(?:\s*[:–—]|\s+-+\s|(?<!\bit)\s*,)|^\W*{_JAPANESE}\s*[:：、。,]", re.IGNORECASE
+    rf"{_LEAD}(?:{_ANY}|keep this (?:private|secret|confidential)|vertraulich|confidentiel|confidencial|سري)"
+    r"(?:[\s,]+please)?(?:\s*[:–—]|\s+-+\s|(?<!\bit)\s*[,،]|(?<=this|that)\s+(?=(?:my|i|i['’]m|our|we)\b))"
+    rf"|^\W*{_JAPANESE}\s*[:：、。,]",
+    re.IGNORECASE,
 )
 # The request comes after the content: "..., don't remember this".
 _AFTER: Final = re.compile(
-    rf"(?:[,:–—(]|\s-+\s|\s(?=(?:(?:and|but|so) )?(?:please|bitte)\b))\s*\W{{0,10}}{_POLITE}{_ANY}\)?{_END}"
+    rf"(?:[,،:–—(]|\s-+\s|\s(?=(?:(?:and|but|so|und|aber|et|mais|y|pero) )?(?:please|bitte)\b))"
+    rf"\s*\W{{0,10}}{_POLITE}{_ANY}\)?{_END}"
     rf"|[、,。]\s*{_JAPANESE}[。！!.]*$",
     re.IGNORECASE,
 )
@@ -67,35 +96,32 @@ _PREVIOUS: Final = re.compile(
     rf"{_LEAD}{_ASK}(?:(?:forget|delete|erase) (?:what i (?:just )?(?:said|told you|wrote)(?: just now| before)?"
     r"|(?:my|the) (?:last|previous) message|(?:this|that|it) from (?:your )?memory"
     r"|(?:that )?i (?:just )?(?:said|told you|mentioned) (?:that|this|it|anything))"
-    rf"|vergiss,? was ich (?:gerade )?gesagt habe|oublie ce que (?:je viens de dire|j'ai dit)"
-    rf"|olvida lo que (?:acabo de decir|dije))"
+    rf"|vergiss,? was ich (?:gerade |eben )?gesagt habe|oublie ce que (?:je viens de dire|j['’]ai dit)"
+    r"|olvida lo que (?:acabo de decir|dije)|(?:[إا]نسَ?[ىِي]?) ما قلته?(?: للتو| الآن| قبل قليل)?)"
     rf"{_END}"
-    r"|^\W*(?:今|さっき)(?:言った|話した)こと(?:は|を)?忘れて(?:ください)?[。！!.]*$",
+    r"|^\W*(?:今|さっき|先ほど)(?:言った|話した)(?:こと|話)(?:は|を)?忘れて(?:ください|下さい)?[。！!.]*$",
     re.IGNORECASE,
 )
-_MINE: Final = r"(?:my|our|meinen?|meine[mrs]?|mein|mon|ma|mes|mi|mis)"
-_FORGET: Final = re.compile(
-    rf"{_LEAD}{_ASK}(?:forget|delete from (?:your )?memory|erase from (?:your )?memory|vergiss|oublie|olvida) "  # noqa: S608
-    rf"(?:(?P<all>everything|all|alles|tout|todo)(?: (?:that )?(?:i (?:said|told you)|you (?:know|remember|have)))?"
-    rf" (?:about|[üu]ber|sur|sobre) (?P<about>.+?)"
-    rf"|(?:what i (?:said|told you)|what you (?:know|remember)) about (?P<told>.+?)|that (?P<fact>(?:i|my|we|our)\b.+?)"
-    rf"|(?P<mine>{_MINE} .+?)|about (?P<topic>{_MINE} .+?))(?: from (?:your )?memory)?{_END}",
-    re.IGNORECASE,
-)
-# "Delete my phone number" alone may be about an item or a note, so these verbs need the memory or what it knows.
-_REMOVE: Final = re.compile(
-    rf"{_LEAD}{_ASK}(?:delete|erase|remove|wipe) "
-    r"(?:(?:(?P<all>everything|all)|what) (?:that )?(?:you (?:know|remember)|i (?:said|told you)) about (?P<about>.+?)"
-    rf"(?: from (?:your )?memory)?|(?P<mine>{_MINE} .+?) from (?:your )?memory){_END}",
-    re.IGNORECASE,
-)
+# These ends of sentences need no white space after them.
+_END_UNSPACED: Final = re.compile(r"(?<=[。！？؟])")
 # Without its last character, the quotation does not end.
 _QUOTES: Final = re.compile(r"[\"“”„«»][^\"“”«»]*+([\"“”«»]?)|`[^`]*+(`?)")
-# "forget my last point" is about the conversation's text, not about memory.
-_NOT_A_SUBJECT: Final = re.compile(
-    r"^(?:my|our) (?:last|previous|first|earlier) |^(?:my|our) (?:question|request|manners|idea|suggestion)s?$",
+# Every wish has one of these. Most sentences have none, and are not looked at any further.
+_TELLING: Final = re.compile(
+    r"forg|froget|foget|delet|eras|remov|wip|clear|rem|sav|stor|memor|record|log|keep|between|reset|destroy"
+    r"|purg|empty"
+    r"|verg[ei](?:ss|ß)|merk|behalt|l[öo]sch|entfern|streich|speicher|aufzeichn|unter uns|vertraulich|oubli"
+    r"|supprim|effac"
+    r"|retir|enl[eè]v|vide|retien|reten|sauvegard|gard|enregistr|m[ée]mor|nous|confiden|\boff\b|olv[ií]d|borr|elimin"
+    r"|quit|recuerd|guard|registr|almacen|nosotros|extraofici|忘れ|消|削除|覚え|記憶|保存|記録|残さ|オフレコ|ここだけ"
+    r"|リセット|نس|حذف|مسح|زل|تتذكر|تحفظ|تخز|تسج|بين|سري",
     re.IGNORECASE,
 )
+_LONGEST: Final = 200
+"""How many characters a request has at most, at the beginning and at the end of a sentence."""
+_MOST: Final = 200
+"""Of how many sentences with a telling word the first half and the last half are looked at. A text that is pasted has
+many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,52 +132,74 @@ class Wish:
     """The exchange must not be stored."""
     previous: bool = False
     """The exchange before it in the conversation must be forgotten."""
-    subject: str | None = None
+    subjects: tuple[Subject, ...] = ()
     """What must be forgotten, in the person's words: "my landlord's number"."""
-    everything: bool = False
-    """Everything about the subject, not only one statement."""
     erase: bool = False
     """All that memory has about the person must be erased, once they have confirmed it."""
     rest: str = ""
-    """The message without the sentence that asks to forget; "": nothing else is said."""
+    """The message without the words that ask to forget; "": nothing else is said."""
 
 
 def wish_of(message: str) -> Wish | None:
-    """What `message` asks of memory; None: nothing. Of several things to forget, the first."""
-    quoted = _QUOTES.sub(lambda match: " … " if any(match.groups()) else match[0], message)
-    if quoted != message and not any(_is_wish(sentence) for sentence in sentences_of(quoted)):
-        return None
-    sentences = [sentence.strip() for sentence in sentences_of(message) if sentence.strip()]
+    """What `message` asks of memory; None: nothing."""
+    sentences = _sentences(message)
     alone = len(sentences) == 1
-    for sentence in sentences:
+    telling = [number for number, sentence in enumerate(sentences) if _TELLING.search(sentence) is not None]
+    looked_at = set(telling[: _MOST // 2] + telling[-_MOST // 2 :])
+    if not looked_at or not _is_unquoted(message):
+        return None
+    for sentence in map(sentences.__getitem__, sorted(looked_at)):
         if _asks_not_to_store(sentence):
             # Said alone it is about what was said before.
-            return Wish(not_stored=True, previous=alone and _ALONE.match(sentence) is not None)
-    if any(map(asks_to_erase, sentences)):
+            return Wish(not_stored=True, previous=alone and _stands_alone(sentence))
+    if any(asks_to_erase(sentences[number]) for number in looked_at):
         return Wish(erase=True)
+    subjects: list[Subject] = []
+    others: list[str] = []
+    previous = False
     for number, sentence in enumerate(sentences):
-        if _PREVIOUS.match(sentence):
-            rest = _without(sentences, number)
-            return Wish(not_stored=not rest, previous=True, rest=rest)
-        found = _FORGET.match(sentence) or _REMOVE.match(sentence)
-        if found is not None:
-            subjects = ("about", "told", "fact", "mine", "topic")
-            subject = next(filter(None, map(found.groupdict().get, subjects)))
-            if not _NOT_A_SUBJECT.match(subject):
-                rest, everything = _without(sentences, number), found["all"] is not None
-                return Wish(not_stored=not rest, subject=subject.strip(), everything=everything, rest=rest)
-    return None
+        if number in looked_at and _is_previous(sentence):
+            previous = True
+            continue
+        found, other = subjects_in(sentence) if number in looked_at else ([], sentence)
+        subjects += found
+        others += [other] if other else []
+    if not subjects and not previous:
+        return None
+    rest = " ".join(others)
+    return Wish(not_stored=not rest, previous=previous, subjects=tuple(dict.fromkeys(subjects)), rest=rest)
 
 
-def _without(sentences: Sequence[str], number: int) -> str:
-    return " ".join(one for at, one in enumerate(sentences) if at != number)
+def _is_unquoted(message: str) -> bool:
+    """Whether the wish is still there without what the message quotes."""
+    quoted = _QUOTES.sub(lambda match: " … " if any(match.groups()) else match[0], message)
+    return quoted == message or any(map(_is_wish, _sentences(quoted)))
+
+
+def _sentences(text: str) -> list[str]:
+    parts = (part.strip() for sentence in sentences_of(text) for part in _END_UNSPACED.split(sentence))
+    return [part for part in parts if part]
 
 
 def _asks_not_to_store(sentence: str) -> bool:
-    return any((_ALONE.match(sentence), _BEFORE.match(sentence), _AFTER.search(sentence)))
+    # Unbounded, the patterns take time that grows with the cube of a run of punctuation.
+    return (
+        _stands_alone(sentence)
+        or _BEFORE.match(sentence[:_LONGEST]) is not None
+        or _AFTER.search(sentence[-_LONGEST:]) is not None
+    )
+
+
+def _stands_alone(sentence: str) -> bool:
+    return len(sentence) <= _LONGEST and _ALONE.match(sentence) is not None
+
+
+def _is_previous(sentence: str) -> bool:
+    return len(sentence) <= _LONGEST and _PREVIOUS.match(sentence) is not None
 
 
 def _is_wish(sentence: str) -> bool:
-    stripped = sentence.strip()
-    asks = _asks_not_to_store(stripped) or asks_to_erase(stripped)
-    return asks or any(pattern.match(stripped) for pattern in (_PREVIOUS, _FORGET, _REMOVE))
+    if _TELLING.search(sentence) is None:
+        return False
+    asks = _asks_not_to_store(sentence) or asks_to_erase(sentence) or _is_previous(sentence)
+    return asks or bool(subjects_in(sentence)[0])

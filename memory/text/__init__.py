@@ -9,7 +9,7 @@ from __future__ import annotations
 from memory.text.analyser import Analyser, telling_words, without_stamp
 from memory.text.dates import WEEKDAYS
 from memory.text.entities import entity_text
-from memory.text.languages import ENGLISH, written_language
+from memory.text.languages import ENGLISH, FUNCTION_WORDS, Stemmers, language_of, written_language
 from memory.text.said import Said, Statement, is_specific
 from memory.text.sentences import fragments_of, is_question, sentences_of
 from memory.text.shown_text import shown, shown_name, shown_title, shown_value
@@ -17,14 +17,17 @@ from memory.text.unicode import well_formed
 
 __all__ = [
     "ENGLISH",
+    "FUNCTION_WORDS",
     "WEEKDAYS",
     "Analyser",
     "Said",
     "Statement",
+    "Stemmers",
     "entity_text",
     "fragments_of",
     "is_question",
     "is_specific",
+    "language_of",
     "sentences_of",
     "shown",
     "shown_name",

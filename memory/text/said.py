@@ -35,10 +35,12 @@ _OPENING: Final = re.compile(
     re.IGNORECASE,
 )
 _CLOSING: Final = re.compile(
-    r"[\s,;\u2013\u2014-]+(?:(?:as|like) i (?:said|mentioned|told you)(?: before| already| earlier)?|you know|please"
-    r"|thanks|thank you|by the way|btw|ok|okay)\W*$",
+    r"(?<=[\s,;\u2013\u2014-])(?:(?:as|like) i (?:said|mentioned|told you)(?: before| already| earlier)?"
+    r"|you know|please"
+    r"|thanks|thank you|by the way|btw|ok|okay)$",
     re.IGNORECASE,
 )
+_LONGEST_CLOSING: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,27 @@ def _statement(analyser: Analyser, fragment: str) -> Statement:
     text = fragment.strip()
     while (opening := _OPENING.match(text)) is not None:
         text = text[opening.end() :]
-    text = _CLOSING.sub("", text)
+    text = _without_closing(text)
     terms = analyser.terms(text)
     return frozenset(terms | {"not"}) if terms and _NOT.search(text) is not None else frozenset(terms)
+
+
+def _without_closing(text: str) -> str:
+    """`text` without a phrase that states nothing at its end, and the punctuation around it.
+
+    It looks at the end only. A pattern for all of it takes time that grows with the cube of a run of punctuation, and
+    nothing else runs meanwhile.
+    """
+    end = len(text)
+    while end and not (text[end - 1].isalnum() or text[end - 1] == "_"):
+        end -= 1
+    closing = _CLOSING.search(text[max(0, end - _LONGEST_CLOSING) : end])
+    if closing is None:
+        return text
+    start = end - len(closing.group())
+    while start and (text[start - 1].isspace() or text[start - 1] in ",;\u2013\u2014-"):
+        start -= 1
+    return text[:start]
 
 
 def _restates(sentence: Statement, statement: Statement) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from memory import Forgotten, MemoryMiddleware, Wish, confirms_erasure, wish_of
+from memory import Forgotten, MemoryMiddleware, Subject, confirms_erasure, wish_of
 from person import ENGLISH, LANGUAGES, Sentences
 from server.requests import ChatInput
 
@@ -54,29 +54,42 @@ async def obey(middleware: MemoryMiddleware, chat: ChatInput, sentences: Sentenc
         offer = say("memory.erase_offer", minutes=minutes, yes=say("memory.erase_yes"))
         return Obeyed(say("memory.erase_elsewhere") if chat.conversation_id is None else offer)
     message = wish.rest or None
-    if wish.subject is None and not wish.previous:
+    if not wish.subjects and not wish.previous:
         return Obeyed(say("memory.not_stored"), stored=False)
+    notes: list[str] = []
+    forgotten = False
+    several = len(wish.subjects) + wish.previous > 1
+    for subject in [None] * wish.previous + list(wish.subjects):
+        note, done = await _forget(middleware, chat, subject, sentences)
+        forgotten = forgotten or done
+        if subject is None and wish.not_stored and not done and note == say("memory.nothing_forgotten"):
+            note = say("memory.not_stored")
+        # Each of several subjects has its own result, so its note names it.
+        notes.append(f"{subject.words}: {note}" if several and subject is not None else note)
+    return Obeyed("\n".join(notes), forgotten=forgotten, stored=not wish.not_stored, message=message)
+
+
+async def _forget(
+    middleware: MemoryMiddleware, chat: ChatInput, subject: Subject | None, sentences: Sentences
+) -> tuple[str, bool]:
+    """Forget one subject; None: the exchange before. Returns the note, and whether something was forgotten."""
+    say = sentences.say
     # A boundary: the person is told that it failed, and gets an answer to the rest of the message.
     try:
-        done = await _forget(middleware, chat, wish)
+        done: Forgotten | int
+        if subject is not None:
+            done = await middleware.forget_about(chat.user_id, subject.words, everything=subject.everything)
+        elif chat.conversation_id is None:
+            done = Forgotten()
+        else:
+            done = await middleware.forget_latest(chat.user_id, chat.conversation_id)
     except Exception as error:  # noqa: BLE001
         log.warning("memory_forget_failed", reason=type(error).__name__)
-        return Obeyed(say("memory.forget_failed"), stored=not wish.not_stored, message=message)
+        return say("memory.forget_failed"), False
     if isinstance(done, int):
-        return Obeyed(say("memory.several", count=done), stored=not wish.not_stored, message=message)
+        return say("memory.several", count=done), False
     count = len(done.restored) + len(done.redacted) + sum(done.counts.values())
-    note = say("memory.forgotten", count=max(count, 1)) if done else say("memory.nothing_forgotten")
-    if wish.subject is None and wish.not_stored and not done:
-        note = say("memory.not_stored")
-    return Obeyed(note, forgotten=bool(done), stored=not wish.not_stored, message=message)
-
-
-async def _forget(middleware: MemoryMiddleware, chat: ChatInput, wish: Wish) -> Forgotten | int:
-    if wish.subject is not None:
-        return await middleware.forget_about(chat.user_id, wish.subject, everything=wish.everything)
-    if chat.conversation_id is None:
-        return Forgotten()
-    return await middleware.forget_latest(chat.user_id, chat.conversation_id)
+    return (say("memory.forgotten", count=max(count, 1)), True) if done else (say("memory.nothing_forgotten"), False)
 
 
 async def _erase_if_offered(middleware: MemoryMiddleware, chat: ChatInput, sentences: Sentences) -> Obeyed | None:

@@ -164,7 +164,7 @@ def test_messages_that_ask_to_erase_all(message: str) -> None:
     wish = wish_of(message)
     assert wish is not None
     assert wish.erase
-    assert (wish.subject, wish.previous, wish.not_stored) == (None, False, False)
+    assert (wish.subjects, wish.previous, wish.not_stored) == ((), False, False)
 
 
 @pytest.mark.parametrize("message", OTHERS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +84,18 @@ def test_an_exchange_that_states_something_else_is_no_repetition(a: str, b: str,
     first, second = Said.of(a, b), Said.of(c, d)
     if any(not any(statement <= known for known in first.stated) for statement in second.stated):
         assert not first.is_repeated_by(second)
+
+
+@pytest.mark.parametrize("run", ["(", ", ", "- ", " ", ";"])
+def test_a_run_of_punctuation_takes_little_time(run: str) -> None:
+    # The time of the processor, not of the clock. It was 38 seconds, in which nothing else ran.
+    started = time.thread_time()
+    Said.of(f"I live in Rome{run * (20_000 // len(run))}x", run * (20_000 // len(run)))
+    assert time.thread_time() - started < 2.0
+
+
+@pytest.mark.parametrize(
+    "closing", [", please.", " - as I said before", "; thanks!", " , – BTW...", ", like I told you already \n"]
+)
+def test_a_closing_phrase_states_nothing(closing: str) -> None:
+    assert Said.of(f"I live in Rome{closing}", "").stated == Said.of("I live in Rome.", "").stated

@@ -40,6 +40,34 @@ async def test_wishes_are_obeyed(pool: Pool) -> None:
     assert await memories.records(ann) == []
 
 
+async def test_each_of_several_things_is_forgotten_and_reported(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await memories.tell(ann, "My landlord's number is 555 1234.", "Noted.")
+    await memories.tell(ann, "رقم هاتفي هو 777.", "Noted.")
+    await memories.tell(ann, "Meine Adresse ist Gasse 5.", "Noted.")
+    wish = "Forget my number. Forget my landlord's number. Vergiss bitte meine Adresse. انس رقم هاتفي."
+    done = await obey(memories.middleware, chat(ann, wish))
+    assert done.note.splitlines() == [
+        "my number: Memory has nothing about that, so nothing was forgotten.",
+        "my landlord's number: Forgotten: 2 items in memory.",
+        "meine Adresse: Forgotten: 2 items in memory.",
+        "رقم هاتفي: Forgotten: 2 items in memory.",
+    ]
+    assert (done.forgotten, done.stored, done.message) == (True, False, None)
+    assert await memories.records(ann) == []
+
+
+async def test_a_request_that_asks_for_more_than_forgetting_is_stored_without_it(pool: Pool) -> None:
+    memories = Memories(pool)
+    ann = await memories.person()
+    await memories.tell(ann, "Mein Name ist Jana.", "Noted.")
+    done = await obey(memories.middleware, chat(ann, "Vergiss meinen Namen und zeige meine Aufgaben."))
+    assert (done.forgotten, done.stored, done.message) == (True, True, "zeige meine Aufgaben.")
+    assert await memories.records(ann) == []
+    assert await obey(memories.middleware, chat(ann, "Vergiss meinen Geburtstag nicht!")) == Obeyed()
+
+
 async def test_the_note_is_in_the_persons_language(pool: Pool) -> None:
     memories = Memories(pool)
     ann = await memories.person()
