@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import IO, Any
 
 import httpx
-import psutil
 import pytest
 import trio
 
@@ -20,105 +15,23 @@ from client.terminal.account import register
 from client.terminal.device import open_device
 from sql.migrate import rollback
 from tests.database import login_settings
+from tests.server.preloaded import Process, start_command, start_copy
+from tests.server.server_process import EMAIL, PASSWORD, STOP_S, Launch, Server, command, completed
+from tests.server.server_process import state as state  # noqa: PLC0414 - a fixture
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 60.0
-STOP_S = 5.0
-EMAIL, PASSWORD = "ann@example.com", "correct horse battery"
+# The copies, which other tests use, do what the command does.
+BOTH = pytest.mark.parametrize("launch", [start_command, start_copy])
 UNREACHABLE = "postgresql://app:hunter2@127.0.0.1:1/app"
 
 
-def environment(state: Path, **settings: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TESSERA_")}
-    return inherited | {
-        "TESSERA_STATE_DIR": str(state),
-        "TESSERA_HTTP_BIND": "127.0.0.1:0",
-        "TESSERA_WS_BIND": "127.0.0.1:0",
-        "TESSERA_DEMO_PACE_S": "0",
-        **settings,
-    }
+class StartedServer(Server):
+    """A server that was started by the command, with its imports."""
 
-
-def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "server", *arguments],
-        cwd=ROOT,
-        env=environment(Path("unused"), **settings),
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-    )
-
-
-class Server:
-    """A running server process and the contents of its banner."""
-
-    def __init__(self, state: Path, **settings: str) -> None:
-        self.errors = state.parent / "stderr"
-        with self.errors.open("a") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "server", "run"],
-                cwd=ROOT,
-                env=environment(state, **settings),
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        self.banner = ""
-        assert self.process.stdout is not None
-        while "try it" not in self.banner:
-            line = self.process.stdout.readline()
-            assert line, f"no banner:\n{self.errors.read_text()}"
-            self.banner += line
-
-    def end(self) -> None:
-        """Kill what a failed test left running."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(START_S)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-    def url(self, scheme: str) -> str:
-        found = re.search(rf"{scheme}://\S+", self.banner)
-        assert found is not None
-        return found[0]
-
-    def stop(self, number: signal.Signals) -> float:
-        """Signal the process and wait; the seconds that it took. Fails when it, or a child of it, is still there."""
-        family = [self.process.pid, *(child.pid for child in psutil.Process(self.process.pid).children(recursive=True))]
-        family += postmasters(self.errors.parent)
-        began = time.monotonic()
-        self.process.send_signal(number)
-        assert self.process.wait(START_S) == 0, self.errors.read_text()
-        seconds = time.monotonic() - began
-        assert not [pid for pid in family if is_running(pid)]
-        return seconds
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process still runs. A zombie counts as ended."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def postmasters(folder: Path) -> list[int]:
-    """The embedded PostgreSQL's process id, from its pid file: it leaves its parent's process group."""
-    return [int(path.read_text().splitlines()[0]) for path in folder.rglob("postmaster.pid")]
-
-
-@pytest.fixture
-def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    # Short, because a socket path has at most 107 bytes; open to other accounts, because PostgreSQL can't run as root.
-    from tests.database import temporary_directory
-
-    with temporary_directory() as folder:
-        yield folder / "state"
+    def launch(self, environment: Mapping[str, str], errors: IO[Any]) -> Process:
+        return start_command(["run"], environment, errors)
 
 
 @pytest.fixture
@@ -126,7 +39,7 @@ def start() -> Iterator[Callable[[Path], Server]]:
     servers: list[Server] = []
 
     def start(state: Path) -> Server:
-        servers.append(Server(state))
+        servers.append(StartedServer(state))
         return servers[-1]
 
     yield start
@@ -169,8 +82,10 @@ def test_it_starts_answers_stops_and_finds_its_data_again(state: Path, start: Ca
     assert server.stop(signal.SIGINT) < STOP_S
 
 
-def test_a_wrong_environment_is_explained_and_exits_2() -> None:
-    result = command("run", TESSERA_MAX_FRAME_BYTES="many", TESSERA_NO_SUCH="1", TESSERA_MASTER_KEYS="hunter2")
+@BOTH
+def test_a_wrong_environment_is_explained_and_exits_2(launch: Launch) -> None:
+    settings = {"TESSERA_MAX_FRAME_BYTES": "many", "TESSERA_NO_SUCH": "1", "TESSERA_MASTER_KEYS": "hunter2"}
+    result = completed(launch, "run", **settings)
     assert result.returncode == 2
     for name in ("TESSERA_MAX_FRAME_BYTES", "TESSERA_NO_SUCH", "TESSERA_MASTER_KEYS"):
         assert name in result.stderr
@@ -185,9 +100,11 @@ def test_check_config_prints_the_settings_without_secrets() -> None:
     assert "hunter2" not in result.stdout
 
 
-def test_help_lists_commands_and_settings() -> None:
-    result = command("--help")
+@BOTH
+def test_help_lists_commands_and_settings(launch: Launch) -> None:
+    result = completed(launch, "--help")
     assert result.returncode == 0
+    assert "usage: python -m server" in result.stdout
     for name in ("check-config", "migrate", "rollback", "TESSERA_HTTP_BIND", "TESSERA_MASTER_KEYS"):
         assert name in result.stdout
 

@@ -21,8 +21,8 @@ from client.terminal.connection import Connection, open_connection
 from streaming.wire import PROTOCOL_VERSION
 from tests.database import login_settings
 from tests.model_server import ModelServer, Never, ReceivedRequest, Step, open_model_server, text_stream, tool_calls
+from tests.server.server_process import EMAIL, PASSWORD, Server
 from tests.server.tessera import is_routing, text_block, tool_messages
-from tests.server.test_process import EMAIL, PASSWORD, Server
 
 pytestmark = pytest.mark.slow
 

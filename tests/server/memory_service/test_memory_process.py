@@ -23,7 +23,7 @@ from server.key_commands import CommandFailed, reembed, rotate_user_key
 from server.settings.environment import load_settings
 from streaming.wire import WsMutationAck
 from tests.database import login_settings, temporary_directory
-from tests.server.test_process import EMAIL, PASSWORD, Server, command
+from tests.server.server_process import EMAIL, PASSWORD, Server, command
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from server.storage.state import first_master_key, master_keys, prepare_state_di
 from sql.pool import Pool
 from tests.database import login_settings
 from tests.memory.memories import STATEMENTS, Memories
-from tests.server.test_process import command
+from tests.server.server_process import command
 
 
 def settings_in(folder: Path, **more: str) -> Settings:

@@ -21,10 +21,10 @@ from client.terminal.account import register
 from tests.database import login_settings
 from tests.model_server import ModelServer, Never, ReceivedRequest, Step, Wait, open_model_server, text_stream
 from tests.model_server import tool_calls as calls
+from tests.server.server_process import EMAIL, PASSWORD, Server
+from tests.server.server_process import state as state  # noqa: PLC0414 - a fixture
 from tests.server.sockets.raw_device import RawDevice
 from tests.server.tessera import is_routing, last_user_message, tool_messages
-from tests.server.test_process import EMAIL, PASSWORD, Server
-from tests.server.test_process import state as state  # noqa: PLC0414 - a fixture
 from tests.server.workers.test_supervised import STOP_S, Supervised, sessions
 from tests.server.workers.test_supervised import start as start  # noqa: PLC0414 - a fixture
 

@@ -28,9 +28,9 @@ from server.workers.supervisor import Supervisor, WorkerFailed
 from streaming.wire.codes import CloseCode
 from tests.database import LentDatabases, login_settings, temporary_directory
 from tests.model_server import ReceivedRequest, Step, open_model_server, text_stream, tool_calls
+from tests.server.server_process import START_S, Server, command
+from tests.server.server_process import state as state  # noqa: PLC0414 - a fixture
 from tests.server.tessera import is_routing, text_block, tool_messages
-from tests.server.test_process import START_S, Server, command
-from tests.server.test_process import state as state  # noqa: PLC0414 - a fixture
 
 pytestmark = pytest.mark.slow
 
