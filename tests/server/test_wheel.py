@@ -20,6 +20,7 @@ import pytest
 
 from server.processes import program
 from tests.database import login_settings
+from tests.server.installation import install
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_S = 60.0
@@ -90,17 +91,9 @@ class Installed:
         self.manager.bind(str(folder / "notify"))
         self.manager.settimeout(COMMAND_S)
         self.tessera = environment / "bin" / "tessera"
-        subprocess.run(  # noqa: S603 - our own interpreter
-            [
-                *(sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python"), "install"),
-                *("--quiet", "--no-compile", "--no-deps", "--no-index", str(wheel)),
-            ],
-            check=True,
-            timeout=COMMAND_S,
-        )
+        site = install(environment, wheel)
         # The dependencies come from the environment of the tests, without its link to the checkout: Python does not
         # read the `.pth` files of a folder that a `.pth` file names.
-        (site,) = environment.glob("lib/python*/site-packages")
         (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
     def environment(self, **settings: str) -> dict[str, str]:
