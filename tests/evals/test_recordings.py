@@ -16,6 +16,7 @@ from tests.database import login_settings
 RECORDINGS = Path(__file__).resolve().parents[2] / "evals" / "recordings"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recording", "model"), [("demo", "demo"), ("perfect", "perfect"), ("perfect-schema", "perfect")]
 )
