@@ -27,6 +27,15 @@ async def email(memories: Memories, user_id: UUID) -> str:
     return str(row[0])
 
 
+async def two_servers(pool: Pool) -> tuple[Memories, Memories, UUID]:
+    """The memory of two servers, and a person. The second server has cached the person's key."""
+    memories = Memories(pool)
+    ann = await memories.person()
+    elsewhere = Memories(pool, master_keys=memories.master_keys)
+    await elsewhere.vault.key(ann)
+    return memories, elsewhere, ann
+
+
 async def test_what_is_queued_is_committed_with_the_cached_key(pool: Pool) -> None:
     memories = Memories(pool)
     ann = await memories.person()
@@ -43,10 +52,7 @@ async def test_nothing_is_queued_without_a_cached_key(pool: Pool) -> None:
 
 
 async def test_nothing_is_committed_with_a_key_that_was_replaced(pool: Pool) -> None:
-    memories = Memories(pool)
-    ann = await memories.person()
-    elsewhere = Memories(pool, master_keys=memories.master_keys)
-    await elsewhere.vault.key(ann)
+    memories, elsewhere, ann = await two_servers(pool)
     await memories.user_key_rotation.rotate(ann)
     assert await elsewhere.vault.add_at_once(ann, change_email) is None
     assert await email(memories, ann) == f"{ann.hex}@example.com"
@@ -55,10 +61,7 @@ async def test_nothing_is_committed_with_a_key_that_was_replaced(pool: Pool) -> 
 
 
 async def test_nothing_is_committed_with_a_key_whose_replacement_is_under_way(pool: Pool, database: str) -> None:
-    memories = Memories(pool)
-    ann = await memories.person()
-    elsewhere = Memories(pool, master_keys=memories.master_keys)
-    await elsewhere.vault.key(ann)
+    memories, elsewhere, ann = await two_servers(pool)
     added: list[str | None] = []
 
     async def add() -> None:
@@ -72,10 +75,7 @@ async def test_nothing_is_committed_with_a_key_whose_replacement_is_under_way(po
 
 
 async def test_an_exchange_is_stored_with_the_key_that_replaced_the_cached_one(pool: Pool) -> None:
-    memories = Memories(pool)
-    ann = await memories.person()
-    elsewhere = Memories(pool, master_keys=memories.master_keys)
-    await elsewhere.vault.key(ann)
+    memories, elsewhere, ann = await two_servers(pool)
     await memories.user_key_rotation.rotate(ann)
     request_id = uuid4()
     for stored in (True, False):  # once per request
@@ -85,10 +85,7 @@ async def test_an_exchange_is_stored_with_the_key_that_replaced_the_cached_one(p
 
 
 async def test_a_user_who_is_gone(pool: Pool) -> None:
-    memories = Memories(pool)
-    ann = await memories.person()
-    elsewhere = Memories(pool, master_keys=memories.master_keys)
-    await elsewhere.vault.key(ann)
+    memories, elsewhere, ann = await two_servers(pool)
     await memories.middleware.delete_account(ann)
     with pytest.raises(NoSuchUser):
         await elsewhere.vault.add_at_once(ann, change_email)
