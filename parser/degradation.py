@@ -19,12 +19,14 @@ from parser.blocks import BlockType, TitledTable
 from parser.lenient_reader import read_leniently
 from parser.nested_members import flattened
 from parser.prose import remarks
-from parser.repair import is_cut, repaired, written_numbers
+from parser.repair import is_cut, leaves, repaired, written_numbers
 from parser.vocabulary import ANSWER_KEYS, folded
 
 _LAST_WHOLE = re.compile(r"[}\]](?=[^}\]]*\Z)")
 _KINDS = frozenset((BlockType.CHART, BlockType.TABLE, BlockType.TIMELINE, BlockType.ENTITY_REF))
 _AXES = ("x", "y", "z", "xAxis", "yAxis", "labels", "categories", "values")
+_DEEPEST = 32
+"""Of what is nested deeper, only the values are shown, without its form."""
 _DATES = ("date", "dueDate", "due", "when", "start", "startDate")
 
 
@@ -256,16 +258,22 @@ def _cells(headers: Sequence[str], row: Sequence[Any]) -> str:
     return ", ".join([*named, *(_shown(cell) for cell in row[len(headers) :] if _shown(cell))])
 
 
-def _pairs(row: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {_shown(cell)}" for name, cell in row.items() if _shown(cell))
+def _pairs(row: Mapping[str, Any], depth: int = 0) -> str:
+    shown = ((name, _shown(cell, depth)) for name, cell in row.items())
+    return ", ".join(f"{name}: {text}" for name, text in shown if text)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, depth: int = 0) -> str:
+    """The text of a value that is inside `depth` other ones."""
     if value is None:
         return ""
-    if isinstance(value, list):
-        return "; ".join(filter(None, map(_shown, value)))
-    return _pairs(value) if isinstance(value, dict) else str(value)
+    if not isinstance(value, list | dict):
+        return str(value)
+    if depth == _DEEPEST:
+        return "; ".join(str(leaf) for leaf in leaves(value) if leaf is not None)
+    if isinstance(value, dict):
+        return _pairs(value, depth + 1)
+    return "; ".join(filter(None, (_shown(item, depth + 1) for item in value)))
 
 
 def _listed(lines: Any) -> str | None:

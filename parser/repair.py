@@ -22,6 +22,9 @@ MOST_CHARACTERS = 65_536
 MOST_WORK = 4_000_000
 """Characters times stray quotes: json-repair looks for the end of the string again after each."""
 
+MOST_LEVELS = 64
+"""Sources with more brackets inside one another are not repaired: json-repair reads the rest again for each of them."""
+
 _SPACE = r"[ \t\r\n]*"
 _OPENING = re.compile(rf'[{{\[,:]{_SPACE}"')
 _CLOSING = re.compile(rf'"{_SPACE}[,:}}\]]')
@@ -31,6 +34,7 @@ _TOKEN = re.compile(
     r"|(?P<bare>[^\s\"{}\[\],:]+)",  # a number, a literal, a word
     re.DOTALL,
 )
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[(\[{)\]}]', re.DOTALL)
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _NOT_A_NUMBER = re.compile(rf"(?P<before>[:\[,]{_SPACE})-?(?:NaN|Infinity|nan|inf|undefined)(?={_SPACE}[,}}\]])")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -46,7 +50,7 @@ def repaired(source: str, budget: int = MOST_WORK) -> dict[str, Any] | None:
 
     `budget` bounds `work(source)`.
     """
-    if len(source) > MOST_CHARACTERS or work(source) > budget:
+    if len(source) > MOST_CHARACTERS or work(source) > budget or _too_deep(source):
         return None
     if "(" in source and (literal := _python_literal(source)) is not None:
         return literal
@@ -94,6 +98,20 @@ def work(source: str) -> int:
     # A string has both. Many openings without closings are as hard as quotes that are neither.
     stray = quotes - 2 * min(len(_OPENING.findall(source)), len(_CLOSING.findall(source)))
     return len(source) * max(0, stray)
+
+
+def _too_deep(source: str) -> bool:
+    if sum(map(source.count, "([{")) <= MOST_LEVELS:
+        return False
+    level = 0
+    for token in _STRING_OR_BRACKET.finditer(source):
+        if token[0] in ("(", "[", "{"):
+            level += 1
+            if level > MOST_LEVELS:
+                return True
+        elif token[0] in (")", "]", "}"):
+            level = max(0, level - 1)
+    return False
 
 
 def is_cut(source: str) -> bool:
@@ -178,15 +196,15 @@ def written_keys(value: Any) -> Iterator[str]:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """The value and every value in it."""
+    """The value and every value in it, in their order."""
     waiting = [value]
     while waiting:
         part = waiting.pop()
         yield part
         if isinstance(part, dict):
-            waiting += part.values()
+            waiting += reversed(part.values())
         elif isinstance(part, list):
-            waiting += part
+            waiting += reversed(part)
 
 
 def _outside_strings(pattern: re.Pattern[str], replacement: str, source: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from parser import TitledTable, Unshown, degraded
+from parser.degradation import degraded_text
 from person import ENGLISH, Sentences
 from streaming.answer.block_data import unshown_sentence
 
@@ -165,6 +167,23 @@ def test_the_table_of_a_cut_chart_says_that_points_are_missing() -> None:
     shown = degraded("chart", source, "The rest could not be shown.")
     assert isinstance(shown, TitledTable)
     assert (shown.rows, shown.note) == ([["a", 3]], "By day\nThe rest could not be shown.")
+
+
+@pytest.mark.parametrize(("block_type", "begun"), [("table", '{"rows":'), ("timeline", '{"checkpoints":')])
+@pytest.mark.parametrize("unit", ["[", '{"a":', '[{"data":', "[(", "{", "("])
+def test_a_block_that_is_nested_without_end(block_type: str, begun: str, unit: str) -> None:
+    source = (begun + unit * 10_000)[:10_000]
+    began = time.process_time()
+    degraded(block_type, source, "")
+    degraded_text(block_type, source, "")
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("levels", [30, 3_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_what_is_in_many_containers_is_shown(levels: int, opening: str, closing: str) -> None:
+    source = f'{{"checkpoints":[{opening * levels}"Ship"{closing * levels}]}}'
+    assert "Ship" in str(degraded("timeline", source, ""))
 
 
 def test_one_sentence_counts_equal_blocks() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import json_repair
@@ -182,3 +183,16 @@ def test_strings_that_only_open_are_work() -> None:
     source = '{"answer":["' * 1_000
     assert work(source) == len(source) * 1_000 > MOST_WORK
     assert repaired(source) is None
+
+
+@pytest.mark.parametrize("unit", ["(", "((1,", "[(", '{"a":(', "{", "{'a': (", "["])
+def test_brackets_that_only_open_are_not_repaired(unit: str) -> None:
+    source = "{'a': " + unit * 10_000
+    began = time.process_time()
+    assert repaired(source) is None
+    assert time.process_time() - began < 0.3  # 1 to 3 seconds in json-repair
+
+
+def test_brackets_in_strings_and_next_to_one_another_are_repaired() -> None:
+    assert repaired('{"a":["' + "((" * 100 + '",],}') == {"a": ["(" * 200]}
+    assert repaired("{'a': [" + "(1,)," * 200 + "]}") == {"a": [[1]] * 200}
