@@ -319,8 +319,9 @@ async def test_without_a_user_nothing_comes_back(pool: Pool, database: str) -> N
     memories = Memories(pool, embedder=WordEmbedder())
     ann = await remembered(memories)
     before = dump(database, ann)
+    sets = await parameters(memories, database, ann)
     for name in set(get_args(StatementName)) - OF_NO_USER:
-        for values in await parameters(memories, database, ann):
+        for values in sets:
             async with pool.connection() as connection:
                 try:
                     cursor = await connection.execute(STATEMENTS[name], values)
@@ -339,7 +340,10 @@ async def test_the_same_values_do_reach_ones_own_rows(pool: Pool, database: str)
     sets = await parameters(memories, database, ann)
     silent = set()
     for name in get_args(StatementName):
-        if not [values for values in sets if await reaches(pool, ann, name, values)]:
+        for values in sets:
+            if await reaches(pool, ann, name, values):
+                break
+        else:
             silent.add(name)
     # Neither an address nor a user is inserted twice. `associative_other_model` finds nothing: no memory has another
     # model. Tombstones of a user whose episodes wait do not expire.
