@@ -51,7 +51,8 @@ _WHEN: Final = re.compile(
     r"heute|morgen|gestern|am \w+tag|offen|aujourd['’]hui|demain|hier|lundi|mardi|mercredi|jeudi|vendredi)\b",
     _I,
 )
-_LIST: Final = re.compile(r"(?:^|\n)\s*(?:[-*•]|\d{1,2}[.)])\s+\S")
+# A run of empty lines is read once, not once for each of them.
+_LIST: Final = re.compile(r"(?:^\s*|\n[^\S\n]*)(?:[-*•]|\d{1,2}[.)])\s+\S")
 _DATA_BLOCK: Final = re.compile(r'"type"\s*:\s*"(?:chart|table|timeline)"')
 
 

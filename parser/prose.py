@@ -26,8 +26,8 @@ from parser.vocabulary import (
 _DEEPEST = 8
 _INDENT = "  "
 _OWN = frozenset(("type", "title", "chartType", "entity"))  # members of blocks that are not remarks
-# Two words of letters; or a letter of a script in which words may have no spaces between them.
-_PROSE = re.compile(r"[^\W\d_]{2,}[,.;:!?]?\s+[^\W\d_]|[^\W\d_a-zA-Z][^\W\d_]")
+# Two words, the first of two or more letters (two suffice to find it); or a letter of a script without spaces.
+_PROSE = re.compile(r"[^\W\d_]{2}[,.;:!?]?\s+[^\W\d_]|[^\W\d_a-zA-Z][^\W\d_]")
 
 _MARKED = re.compile(r"\A(?:#{1,6} )?(?P<bold>\*\*|__|)(?P<title>.*?)(?P=bold)\Z")
 

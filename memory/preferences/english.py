@@ -24,7 +24,8 @@ from memory.text import WEEKDAYS
 _LATER: Final = (
     r"now|right now|currently|nowadays|these days|at the moment|at present|from now on|in future|again|instead|too"
     r"|as well|though|please|thanks|thank you|by the way|btw|ok|okay|actually|(?:last|this) \w+"
-    r"|a lot|very much|thank god|luckily|nice to meet you"
+    r"|a lot|very much|thank god|luckily|nice to meet you|(?:just )?so you know|fyi|for the record"
+    r"|(?:\w+|a few|a couple of|many) (?:years?|months?|weeks?|days?) ago"
 )
 _REASON: Final = (
     r"(?:since|because|with|but|when|while|for|in|near|as|who|which|where|so|not|instead|like|at (?:the|least)"
@@ -41,6 +42,7 @@ _EVER: Final = r"(?:always |only |please )*"
 _ME: Final = r"(?: to me| with me| me)?"
 _NO_MORE: Final = r" (?:any ?more|any longer)"
 _PLEASE: Final = r"(?:please )?"
+_UNTIL_NOW: Final = r"(?:since [\w ]{2,20}?|for [\w ]{1,20}? (?:years?|months?))(?: now)?"
 _NOT_A_HOME: Final = words("""
 a an my your his her our their this that one fear hope peace pain denial poverty constant sin luxury dread interesting
 the ignore moment times town harmony isolation chaos
@@ -114,13 +116,17 @@ _HOME: Final = unless(_NOT_A_HOME, plain("home"))
 _NAMED: Final = unless(NOT_A_NAME, plain("preferred_name"))
 _LANGUAGE: Final = named("language", LANGUAGES)
 _DIETED: Final = named("diet", _DIETS)
-_CALLED: Final = rf"(?:you can |i want you to |i['’]d like you to )?call me {NAME}"
+_CALLED: Final = rf"(?:you (?:can|may) |i want you to |i['’]d like you to )?(?:just |simply )?call me {NAME}"
 
 _RULES: Final = [
     *rules_of(
         _TAIL,
         (_CALLED, _NAMED),
-        (rf"every(?:one|body) calls me {NAME}", _NAMED),
+        (rf"(?:every(?:one|body)|most people) calls? me {NAME}", _NAMED),
+        (
+            rf"(?:my )?(?:friends|colleagues|family|people|folks)(?: (?:all|mostly|usually|just))? call me {NAME}",
+            _NAMED,
+        ),
         (rf"{_DONT} call me [\w'’]+", lambda _: []),
         (rf"(?:i go by|{_IM} called|(?:my|the) name(?: is|['’]s)) {NAME}", _NAMED),
         (
@@ -133,21 +139,38 @@ _RULES: Final = [
         (rf"i(?: now| currently| still)? live in {PLACE}", _HOME),
         (rf"we(?: now| currently)? live in {PLACE}", _HOME),
         (rf"{_IM}(?: now| currently)? (?:living in|based in|based out of) {PLACE}", _HOME),
-        (rf"(?:i|we)(?:['’]ve| have)?(?: just| recently| finally)? (?:moved|relocated) (?:to|back to) {PLACE}", _HOME),
+        (
+            (
+                rf"(?:i|we|my (?:wife|husband|partner|family) and i)(?:['’]ve| have)?(?: just| recently"
+                rf"| finally)? (?:moved|relocated) (?:to|back to) {PLACE}"
+            ),
+            _HOME,
+        ),
         (rf"(?:my )?home is (?:in )?{PLACE}", _HOME),
         (rf"i(?: now| currently| still)? work (?:at|for) {COMPANY}", _employer),
         (rf"{_IM}(?: now)? (?:employed (?:by|at)|working (?:at|for)) {COMPANY}", _employer),
-        (rf"i(?:['’]ve| have)?(?: just| recently)? (?:started|joined)(?: work(?:ing)?)?(?: at)? {COMPANY}", _employer),
-        (rf"i(?:['’]ve| have)(?: got)? a(?: new)? job (?:at|with) {COMPANY}", _employer),
+        (
+            (
+                rf"i(?:['’]ve| have)?(?: just| recently)? (?:started"
+                rf"|joined)(?: work(?:ing)?)?(?: at)? {COMPANY}"
+            ),
+            _employer,
+        ),
+        (
+            rf"i(?:['’]ve| have|['’]ve just| just)?(?: got| found| have)? a(?: new)? job (?:at|with) {COMPANY}",
+            _employer,
+        ),
         (rf"my employer is {COMPANY}", _employer),
         (
             rf"i (?:quit|left) my job(?: (?:at|with) {COMPANY})?",
             lambda match: [Preference("employer", None, trimmed(match[1]) if match[1] else None)],
         ),
         (rf"i(?:['’]ve| have)?(?: just)? (?:left|quit) {COMPANY}", _left),
+        (rf"i (?:was|got|have been) (?:laid off|fired|let go) (?:from|by) {COMPANY}", _left),
         (rf"i no longer work (?:at|for) {COMPANY}", gone("employer")),
         (rf"i {_DONT} work (?:at|for) {COMPANY}{_NO_MORE}", gone("employer")),
         (rf"(?:i|we) no longer live in {PLACE}", gone("home")),
+        (rf"(?:i|we)(?:['’]ve| have)? moved away from {PLACE}", gone("home")),
         (rf"(?:i|we) {_DONT} live in {PLACE}{_NO_MORE}", gone("home")),
         (rf"i used to (?:live|work) (?:in|at|for) {PLACE}", lambda _: []),
         (rf"{_IM}(?: strictly)? {_DIET}", _DIETED),
@@ -206,18 +229,24 @@ _RULES: Final = [
     *rules_of(
         _SHORT,
         (rf"{_IM} {NAME}", _NAMED),
+        (rf"(?:i|we)['’]?(?:ve| have) (?:been living|lived) in {PLACE} {_UNTIL_NOW}", _HOME),
+        (rf"i['’]?(?:ve| have) (?:been working|worked) (?:at|for) {COMPANY} {_UNTIL_NOW}", _employer),
         (r"(?:my )?pronouns(?: are|:) ([\w]+(?:/\w+)+|[\w]+ and [\w]+)", plain("pronouns")),
         (r"i use (\w+/\w+(?:/\w+)?) pronouns", plain("pronouns")),
         (rf"i (?:now )?live in {LOWER}", _HOME),
         (
             (
                 rf"{_EVER}(?:from now on )?(?:answer|reply|respond|write|speak"
-                rf"|talk){_ME}(?: always)?(?: back)?(?: in)? {LANGUAGE}(?: (?:with|to) me)?"
+                rf"|talk|switch(?: back)? to(?! me)"
+                rf"|go back to(?! me)){_ME}(?: always)?(?: back)?(?: in)? {LANGUAGE}(?: (?:with|to) me)?"
             ),
             _LANGUAGE,
         ),
         (
-            rf"i(?:['’]d| would) like you to (?:always )?(?:answer|reply|respond|write|speak|talk){_ME} in {LANGUAGE}",
+            (
+                rf"i(?:['’]d| would) like you to (?:always )?(?:answer|reply|respond|write|speak"
+                rf"|talk){_ME} in {LANGUAGE}"
+            ),
             _LANGUAGE,
         ),
         (
@@ -235,7 +264,7 @@ _RULES: Final = [
         (r"my time ?zone is ([\w/+: -]{2,40})", plain("time_zone")),
         (rf"{_IM} in the ([A-Z]{{2,5}}|\w+/\w+) time ?zone", plain("time_zone")),
         (
-            rf"(?:my|the) weeks? (?:always )?(?:starts?|begins?) (?:on )?(?:a )?{_DAY}s?",
+            rf"(?:for me,? )?(?:my|the) weeks? (?:always )?(?:starts?|begins?) (?:on )?(?:a )?{_DAY}s?",
             lambda match: [Preference("week_start", match[1].lower())],
         ),
         (rf"start my weeks? on (?:a )?{_DAY}s?", lambda match: [Preference("week_start", match[1].lower())]),
@@ -305,7 +334,8 @@ ENGLISH: Final = Language(
     opening=re.compile(
         r"^(?:(?:please|so|and|also|well|ok|okay|hi there|hi|hello|hey there"
         r"|hey|thanks|by the way|btw|from now on|in future|just|fyi|oh"
-        r"|yes|now|actually|sorry|no|remember(?: that)?|note that|just so you know|p\.?s\.?)(?:[\s,:!]+|$))*",
+        r"|yes|now|actually|sorry|no|remember(?: that)?|note that|just so you know|heads up|for the record"
+        r"|p\.?s\.?)(?:[\s,:!]+|$))*",
         re.IGNORECASE,
     ),
     joint=re.compile(

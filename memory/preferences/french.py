@@ -35,10 +35,15 @@ FRENCH: Final = Language(
             _TAIL,
             (rf"(?:je m['’]appelle|mon (?:pré)?nom est|moi,? c['’]est) {NAME}", plain("preferred_name")),
             (rf"appel(?:le|ez)-moi {NAME}", unless(_NOT_A_NAME, plain("preferred_name"))),
+            (rf"(?:tout le monde|mes amis) m['’]appell(?:e|ent) {NAME}", plain("preferred_name")),
+            (rf"j['’]ai quitté {COMPANY}(?=[\s.!]*$)", unless({"la", "le"}, gone("employer"))),
             (rf"(?:tu peux|vous pouvez) m['’]appeler {NAME}", plain("preferred_name")),
             (rf"(?:j['’]habite|je vis|nous habitons){_NOW} (?:à|au|en|aux) {PLACE}", plain("home")),
             (
-                rf"(?:j['’]ai|je viens de) (?:récemment )?(?:déménag(?:é|er)|emménag(?:é|er)) (?:à|au|en) {PLACE}",
+                (
+                    rf"(?:j['’]ai |je viens de |je viens d['’])(?:récemment )?(?:déménag(?:é|er)|emménag(?:é"
+                    rf"|er)) (?:à|au|en) {PLACE}"
+                ),
                 plain("home"),
             ),
             (rf"je (?:n['’]habite|ne vis) plus (?:à|au|en) {PLACE}", gone("home")),
@@ -81,7 +86,10 @@ FRENCH: Final = Language(
                 fixed("answer_length", "short"),
             ),
             (
-                r"(?:fais|faites|donne|donnez)(?:-moi)? (?:toujours|désormais) (?:des|de) réponses (?:courtes|brèves)",
+                (
+                    r"(?:fais|faites|donne|donnez)(?:-moi)? (?:toujours|désormais) (?:des|de) réponses (?:courtes"
+                    r"|brèves)"
+                ),
                 fixed("answer_length", "short"),
             ),
             (r"mon fuseau horaire est ([\w/+:-]{2,40})", plain("time_zone")),
@@ -96,7 +104,8 @@ FRENCH: Final = Language(
         re.IGNORECASE,
     ),
     joint=re.compile(
-        r",?\s+(?:et|mais)\s+(?=(?:je|j['’]|mon|ma|appelle)\b)|,\s+(?=(?:je|j['’]|mon|ma|appelle|peux|que|comment|où)\b)",
+        r",?\s+(?:et|mais)\s+(?=(?:je|j['’]|mon|ma|appelle)\b)|,\s+(?=(?:je|j['’]|mon|ma|appelle|peux|que"
+        r"|comment|où)\b)",
         re.IGNORECASE,
     ),
     correction=re.compile(

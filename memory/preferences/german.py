@@ -36,6 +36,15 @@ GERMAN: Final = Language(
             (rf"(?:hallo|hi|hey|guten (?:tag|morgen|abend)),? ich bin(?: der| die)? {NAME}", plain("preferred_name")),
             (rf"nenn(?:e|en sie)? mich(?: bitte)? {NAME}", plain("preferred_name")),
             (rf"du kannst mich {NAME} nennen", plain("preferred_name")),
+            (rf"(?:alle|meine freunde) nennen mich(?: nur)? {NAME}", plain("preferred_name")),
+            (rf"seit (?!wann\b)[\w ]{{2,20}} (?:wohne|lebe) ich in {PLACE}", plain("home")),
+            (rf"in {PLACE} (?:wohne|lebe) ich nicht mehr", gone("home")),
+            (
+                rf"seit (?!wann\b)[\w ]{{2,20}} arbeite ich (?:bei|für) {COMPANY}",
+                unless({"regen", "licht", "nacht", "geld", "sonne"}, plain("employer")),
+            ),
+            (rf"(?:bei|für) {COMPANY} arbeite ich nicht mehr", gone("employer")),
+            (rf"ich bin(?: jetzt)? (?:bei|für) {COMPANY} (?:angestellt|beschäftigt)", plain("employer")),
             (rf"(?:ich|wir) (?:wohnen?|leben?){_NOW} in {PLACE}", plain("home")),
             (rf"ich bin .{{0,30}}?nach {PLACE} (?:um)?gezogen", plain("home")),
             (rf"ich (?:wohne|lebe) nicht mehr in {PLACE}", gone("home")),
@@ -102,11 +111,13 @@ GERMAN: Final = Language(
         ),
     ],
     opening=re.compile(
-        r"^(?:(?:bitte|also|und|übrigens|okay|ok|ja|nein|merk dir(?: bitte)?(?:,? dass)?|ab jetzt|ab sofort)[\s,:]+)*",
+        r"^(?:(?:bitte|also|und|übrigens|okay|ok|ja|nein|merk dir(?: bitte)?(?:,? dass)?|ab jetzt"
+        r"|ab sofort)[\s,:]+)*",
         re.IGNORECASE,
     ),
     joint=re.compile(
-        r",?\s+(?:und|aber)\s+(?=(?:ich|mein|nenn|antworte)\b)|,\s+(?=(?:ich|mein|nenn|antworte|kannst|was|wie|wo)\b)",
+        r",?\s+(?:und|aber)\s+(?=(?:ich|mein|nenn|antworte)\b)|,\s+(?=(?:ich|mein|nenn|antworte|kannst|was|wie"
+        r"|wo)\b)",
         re.IGNORECASE,
     ),
     correction=re.compile(

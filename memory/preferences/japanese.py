@@ -47,6 +47,13 @@ JAPANESE: Final = Language(
         (rf"{_I}もう{_WORD}に(?:は)?住んで(?:いません|いない|ません|ない)", gone("home")),
         (rf"{_I}{_WHEN}{_WORD}{_WORKS}", unless(_REFUSED, plain("employer"))),
         (rf"{_I}もう{_WORD}で(?:は)?働いて(?:いません|いない|ません|ない)", gone("employer")),
+        (
+            rf"{_I}{_WHEN}{_WORD}を(?:退職しました|退職した|辞めました|辞めた)",
+            unless(
+                {*_REFUSED, "仕事", "会社", "タバコ", "酒", "お酒", "たばこ", "大学", "学校", "部活", "ゲーム"},
+                gone("employer"),
+            ),
+        ),
         (rf"(?:(?:私|僕)の)?誕生日は(\d{{1,2}}月\d{{1,2}}日){_IS}", plain("birthday")),
         (rf"{_I}{_DIET}{_IS}", named("diet", _DIETS)),
         (rf"{_I}{_WORD}アレルギー(?:があります|がある|を持っています|{_IS})", each("allergy", "", {*_REFUSED, "何"})),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -90,3 +91,11 @@ def test_no_claim_about_items(answer: str) -> None:
 
 def test_a_block_with_data_is_a_claim() -> None:
     assert claims_items('[{"type": "chart", "chartType": "bar", "title": "T", "data": [{"a": 1}]}]')
+
+
+def test_empty_lines_of_an_answer_take_little_time() -> None:
+    # The time of the processor, not of the clock. It was more than eight seconds.
+    started = time.thread_time()
+    assert not claims_items("Hello." + "\n" * 20_000 + "Hello.")
+    assert claims_items("Hello." + "\n" * 20_000 + "- Water the plants")
+    assert time.thread_time() - started < 2.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,3 +107,11 @@ def test_preferences(message: str, stated: dict[str, str]) -> None:
 def test_the_values_found_in_any_message_are_short(message: str) -> None:
     for preference in preferences_in(message):
         assert preference.value is None or 0 < len(preference.value) <= 120
+
+
+@pytest.mark.parametrize("run", ["\n", " \n", " ", "a", "- ", ", "])
+def test_a_long_message_of_any_form_takes_little_time(run: str) -> None:
+    # The time of the processor, not of the clock. Empty lines took more than eight seconds.
+    started = time.thread_time()
+    preferences_in((run * 20_000)[:20_000] + "x")
+    assert time.thread_time() - started < 2.0

@@ -14,7 +14,7 @@ from memory.preferences import Preference, accepted, preferences_in
 from memory.preferences.rules import _LANGUAGES
 
 STATEMENTS = Path(__file__).parent / "statements"
-LANGUAGES = ("english", "german", "french", "spanish", "japanese", "unseen", "unseen_2")
+LANGUAGES = ("english", "german", "french", "spanish", "japanese", "unseen", "unseen_2", "unseen_3")
 FAMILIES = {"allergy_": "allergy", "avoids_": "avoids", "dislikes_": "dislikes", "likes_": "likes", "prefers_": "likes"}
 MIN_PRECISION, MIN_RECALL = 0.97, 0.7
 
