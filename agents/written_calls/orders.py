@@ -45,7 +45,8 @@ def is_order(
         return False
     if len(before) <= MAX_LEAD_IN and _SAMPLE.search(_MARKS.sub(" ", _BLOCK.sub(" ", before))):
         return False
-    return not any(is_echo(call, source, quoted) for call in calls)
+    said, texts = folded(source), [folded(text) for text in quoted]
+    return not any(is_echo(call, said, texts) for call in calls)
 
 
 class Withheld:
@@ -99,6 +100,8 @@ def goes_on(after: str) -> bool:
 def is_echo(call: Call, source: str, quoted: Sequence[str]) -> bool:
     """Whether a text in `quoted` has this call, in any notation: the tool's name near all of its arguments.
 
+    `source` and `quoted` are `folded`.
+
     Values are compared and not bytes, so white space, quotes, escapes, the order of the members and the form of the
     call do not matter. A call without arguments is an echo only if its source occurs.
     """
@@ -108,18 +111,16 @@ def is_echo(call: Call, source: str, quoted: Sequence[str]) -> bool:
     except (ValueError, RecursionError):
         wanted = []
     named = re.compile(r"\b" + _SEPARATOR.sub("[ _-]?", re.escape(name.casefold()).replace(r"\_", "_")) + r"\b")
-    bare = folded(source)
     for text in quoted:
-        lowered = folded(text)
         if not wanted:
-            if " " in bare and bare in lowered:
+            if " " in source and source in text:
                 return True
             continue
         reach = _NEAR + 2 * sum(map(len, wanted))
-        for place, found in enumerate(named.finditer(lowered)):
+        for place, found in enumerate(named.finditer(text)):
             if place == _MAX_PLACES:
                 return True  # no order is taken from a text that repeats the name this often
-            near = f" {lowered[max(0, found.start() - reach) : found.end() + reach]} "
+            near = f" {text[max(0, found.start() - reach) : found.end() + reach]} "
             if all(f" {part} " in near for part in wanted):
                 return True
     return False

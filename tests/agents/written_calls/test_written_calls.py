@@ -126,6 +126,14 @@ def test_a_text_that_begins_like_calls_in_one_another(unit: str) -> None:
     assert run([source[at : at + 1_000] for at in range(0, len(source), 1_000)])[0] == (source, [])
 
 
+def test_many_calls_are_compared_with_what_was_quoted_in_time() -> None:
+    written = WrittenCalls(NAMES, ("a word " * 5_000,))
+    began = time.process_time()
+    written.feed("<function=list_tasks>" * 1_000)
+    written.close()
+    assert time.process_time() - began < 1  # 4 s while each call folded all texts again
+
+
 def test_forms_are_counted() -> None:
     source = (
         '<tool_call>{"name":"list_tasks","arguments":{}}</tool_call>```json\n{"name":"list_tasks","parameters":{}}```'
