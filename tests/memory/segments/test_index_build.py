@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+import trio
 
 import memory.maintenance.index_build
+from memory.maintenance import IndexChange
+from memory.quota import StorageQuota
 from memory.segments import LoadedIndexes
 from sql.pool import Pool
 from sql.tenant import scoped, without_user
 from tests.memory.memories import Memories, WordEmbedder
 from tests.memory.segments.test_both_indexes import id_of, kind, present, same_in_both, set_kind
-from tests.memory.segments.test_sealed_memories import TOLD, counts, entries, found, told
+from tests.memory.segments.test_sealed_memories import QUESTIONS, TOLD, counts, entries, found, told
 
 
 async def test_segments_are_built_for_users_who_have_grown_and_dropped_for_those_with_few(
@@ -161,3 +164,42 @@ async def test_the_index_is_changed_to_sealed_and_back(pool: Pool, searches: lis
     await set_kind(memories, ann, "building")
     assert await sealed.index_change.user(ann)
     assert await found(sealed, ann) == before
+
+
+async def test_the_background_work_builds_and_loads_segments_after_the_quota_has_counted(
+    pool: Pool, searches: list[str]
+) -> None:
+    memories, ann = await told(pool, "pgvector")
+    built, loaded = trio.Event(), trio.Event()
+    middleware = memories.middleware
+    change = IndexChange(memories.vault, middleware.associative, segments_from=len(TOLD), on_built=built.set)
+    middleware.associative.index_loader.on_loaded = lambda *_: loaded.set()
+    quota = StorageQuota(memories.vault, 100, 1 << 30, change.counted)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(change.run)
+        nursery.start_soon(middleware.associative.index_loader.run)
+        await quota.check(ann)
+        with trio.fail_after(60):
+            await built.wait()
+            before = await memories.context(ann, QUESTIONS[0])
+            await loaded.wait()
+        after = await memories.context(ann, QUESTIONS[0])
+        assert [one["text"] for one in after["associative"]] == [one["text"] for one in before["associative"]]
+        assert searches == ["rows", "segments"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_looking_for_missing_entries_is_planned_for_the_user(pool: Pool) -> None:
+    """A generic plan took a second for 100,000 memories, with the user's key locked."""
+    memories, ann = await told(pool, "both")
+    segments, ids = memories.middleware.associative.segments, [UUID(id_) for id_ in await present(memories, ann)]
+    async with scoped(pool, ann) as connection:
+        for _ in range(12):
+            assert await segments.missing_in(connection, ann, 1) == []
+            assert await segments.missing_of_in(connection, ann, ids) == set()
+        cursor = await connection.execute(
+            "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE '%EXCEPT%'"
+        )
+        [(generic, custom)] = await cursor.fetchall()
+    assert generic == 0
+    assert custom > 0
