@@ -210,6 +210,11 @@ class IndexChange:
         except (PoolTimeout, WrongMasterKey, MissingKeyShare) as error:
             logger.warning("the memories of user %s are not moved to another index yet: %s", user_id, error)
             return False
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            logger.exception("the memories of user %s are not moved to another index yet", user_id)
+            return False
 
     async def user(self, user_id: UUID) -> bool:
         """Move one user's memories to the wanted index; returns whether they were in the other one.

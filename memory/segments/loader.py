@@ -87,7 +87,7 @@ class IndexLoader:
                 self.on_loaded(user_id, len(index))
             return True
         segments.loaded.drop(user_id)
-        segments.report(index)
+        segments.report(index, in_rows=True)
         async with self._vault.writing(user_id) as (connection, current):
             state = await segments.state_in(connection, user_id)
             if current.key == key.key and state.kind == "both":

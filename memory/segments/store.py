@@ -174,14 +174,16 @@ class SegmentStore:
         self.loaded.put(user_key, index)
         return index
 
-    def report(self, index: LoadedIndex) -> None:
-        """Log and count the segments that can't be decrypted with the user's present key."""
+    def report(self, index: LoadedIndex, *, in_rows: bool = False) -> None:
+        """Log and count the segments that can't be decrypted with the user's present key.
+
+        `in_rows`: see `IndexState`.
+        """
+        meaning = "its memories are not found until `python -m server reembed` is run"
+        if in_rows:
+            meaning = "PostgreSQL searches until it is made again"
         for id_ in index.unreadable:
-            logger.warning(
-                "segment %s of a memory index can't be decrypted, so its memories are not found until"
-                " `python -m server reembed` is run",
-                id_,
-            )
+            logger.warning("segment %s of a memory index can't be decrypted, so %s", id_, meaning)
             self._vault.reported("associative")
 
     async def add_in(self, connection: Connection, user_key: UserKey, entries: Collection[Entry]) -> None:
@@ -261,6 +263,8 @@ class SegmentStore:
             if index is not None and state.searched_in_segments and index.state != state.segments:
                 # The next search finds the present index loaded.
                 index = await self.load_in(connection, key, state.segments)
+            if index is not None and index.state != state.segments:
+                index = None
             # Segments of a user who is about to be moved to the rows of PostgreSQL are removed soon.
             if len(state.segments) < _GROWTH or state.in_rows != in_rows(self._vault.index):
                 return [], {}, None

@@ -231,3 +231,19 @@ async def test_small_segments_are_merged_without_the_lock(
     assert (await counts(memories, ann))[-1] < 7
     await same_in_both(memories, ann, searches)
     assert {entry.id for entry in await entries(memories, ann)} == {UUID(id_) for id_ in await present(memories, ann)}
+
+
+async def test_segments_are_merged_while_others_are_made_again(pool: Pool) -> None:
+    memories, ann = await told(pool, "both")
+    assert await memories.loaded(ann)
+    store = memories.middleware.associative.segments
+    async with memories.vault.writing(ann) as (connection, _):
+        state = await store.state_in(connection, ann)
+        await store.discard_in(connection, ann, sorted(state.segments)[:2])
+    for number in range(8):
+        await memories.change(ann, "create", "note", f"n{number}", {"title": f"Note {number} of the choir"})
+    assert await store.merge(ann)
+    assert (await counts(memories, ann))[-1] < 8
+    notes = {str(r["id"]) for r in await memories.records(ann) if "choir" in str(r.get("text"))}
+    assert notes <= {str(entry.id) for entry in await entries(memories, ann)}
+    assert len(await entries(memories, ann)) == len(TOLD) - 2 + 8

@@ -203,3 +203,23 @@ async def test_looking_for_missing_entries_is_planned_for_the_user(pool: Pool) -
         [(generic, custom)] = await cursor.fetchall()
     assert generic == 0
     assert custom > 0
+
+
+async def test_a_user_whose_segments_can_not_be_built_does_not_keep_others_from_theirs(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memories = Memories(pool, segments_from=1)
+    people = sorted([await memories.person(), await memories.person()])
+    for person in people:
+        await memories.tell(person, *TOLD[0])
+        await set_kind(memories, person, "building")
+    made = memory.maintenance.index_build.IndexBuild._entries
+
+    async def fails_for_one(self: object, user_id: UUID, *arguments: object) -> object:
+        if user_id == people[0]:
+            raise ValueError("not a vector")
+        return await made(self, user_id, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(memory.maintenance.index_build.IndexBuild, "_entries", fails_for_one)
+    await memories.index_change.everybody()
+    assert [await kind(memories, person) for person in people] == ["building", "both"]

@@ -34,7 +34,8 @@ async def told(pool: Pool, index: IndexKind = "sealed", **kwargs: object) -> tup
     memories = Memories(pool, embedder=WordEmbedder(), index=index, **kwargs)  # type: ignore[arg-type]
     ann = await memories.person()
     for message, response in TOLD:
-        await memories.tell(ann, message, response)
+        await memories.middleware.store_episode(ann, "session", message, response)
+    await memories.middleware.enrichment.run_once()
     return memories, ann
 
 
