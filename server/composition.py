@@ -18,11 +18,12 @@ from server.accounts import Access, Accounts, EndedAccess, Logins, Registration,
 from server.answers import AnswerPipeline
 from server.changes import ChangeDelivery
 from server.devices import DeviceRegistry, ToolTimeouts
-from server.kept import KeptRequests, every_other_server_is_gone
+from server.kept import KeptRequests
 from server.memory_service import MemoryService
 from server.models import OpenModels, TokenSpending
 from server.net import AllowedHosts, parse_bind
 from server.peers import Overview
+from server.presence import Presence
 from server.relay import Relay
 from server.requests import AnswerLimits
 from server.rest import ReadinessChecks, RestLimits, RestServices
@@ -70,6 +71,7 @@ def compose(
     registration: Registration,
     codes: SignedCodes,
     registry: DeviceRegistry,
+    presence: Presence,
     relay: Relay | None,
     orders: WorkerOrders | None,
     exporter: OtlpExporter | None,
@@ -94,8 +96,7 @@ def compose(
         memory.change_log,
         metrics,
         keep_s=settings.answer_keep_s,
-        server_id=relay.server_id if relay is not None else None,
-        server_lost=relay.is_lost if relay is not None else every_other_server_is_gone,
+        servers=presence,
         per_user=settings.max_requests_per_user,
     )
     pipeline = AnswerPipeline(

@@ -52,6 +52,7 @@ from server.net import (
     serve_rest,
     tls_context,
 )
+from server.presence import STALE_S, Presence, ServerMarks, ServerTable
 from server.relay import open_relay
 from server.rest import Playground, RestServices, build_app, read_page
 from server.settings import Settings, SettingsError
@@ -168,11 +169,17 @@ async def serve(
             )
             registry = DeviceRegistry()
             relay = handover = None
+            marks = ServerMarks(settings.state_dir)
             if settings.relay or orders is not None:
-                relay = open_relay(database, statements, KeyRing(keys), registry, call_s=settings.tool_timeout_s)
-                await nursery.start(relay.run)
-                stack.push_async_callback(relay.leave)
+                call_s = settings.tool_timeout_s
+                relay = open_relay(database, statements, KeyRing(keys), registry, call_s=call_s, marks=marks)
                 handover = Handover(relay.server_id, orders.folder if orders is not None else None, relay.streams)
+                presence = relay.presence
+            else:
+                presence = Presence(ServerTable(database.pool, statements, stale_s=STALE_S), marks)
+            stack.enter_context(marks.hold(presence.server_id))
+            stack.push_async_callback(presence.leave)
+            await nursery.start(presence.run if relay is None else relay.run)
             exporter = None
             if settings.otlp_endpoint is not None:
                 number = orders.number if orders is not None else None
@@ -195,6 +202,7 @@ async def serve(
                 registration,
                 codes,
                 registry,
+                presence,
                 relay,
                 orders,
                 exporter,

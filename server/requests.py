@@ -183,7 +183,8 @@ class RequestClaims(Protocol):
     async def changing(self, chat: ChatInput) -> bool:
         """Record that a call of the request may change data from now on.
 
-        Returns False if other servers treat this server as gone, and the request as failed: then it must not go on.
+        Returns False if other servers treat this server as gone and the request as failed, or may soon: then it must
+        change nothing.
         """
         ...
 
@@ -216,6 +217,10 @@ class NotListed(Exception):
     """The requests can't be listed, because the database can't be reached or the server has none."""
 
 
+class NotReached(Exception):
+    """A request runs at a process that can't be reached from here. It goes on."""
+
+
 class KnownRequests(Protocol):
     """The requests that run at any process, and the ended ones whose answer is kept."""
 
@@ -231,7 +236,7 @@ class KnownRequests(Protocol):
         ...
 
     async def cancel(self, user_id: UUID, request_id: UUID) -> bool:
-        """Cancel this user's request. Returns False if it does not run, or its process can't be reached."""
+        """Cancel this user's request. Returns False if it does not run. Raises `NotReached`."""
         ...
 
     def runs_in(self, user_id: UUID, conversation_id: str) -> bool:

@@ -197,7 +197,7 @@ class Reservation:
     async def changing(self) -> bool:
         """Record, before the first call that may change data, that the request may have changed some.
 
-        Returns False if other servers treat the request as failed already: then it must change nothing.
+        Returns False if other servers treat the request as failed, or may soon: then it must change nothing.
         """
         claims = self._admission.claims
         if self._changing or claims is None:

@@ -33,7 +33,7 @@ _UNKNOWN: Final = DeviceResult(
 _SUPERSEDED: Final = DeviceResult(
     Outcome.ERROR,
     code="server_lost",
-    message="This server was treated as gone and the request as failed, so the call was not made.",
+    message="Other servers may treat this one as gone and the request as failed, so the call was not made.",
 )
 _NOTHING_CHANGED: Final = frozenset({Outcome.EDITED, Outcome.ERROR, Outcome.DENIED, Outcome.DEVICE_OFFLINE})
 """The outcomes after which it is certain that the call has changed nothing."""

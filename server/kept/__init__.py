@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from server.kept.requests import KeptRequests, every_other_server_is_gone
+from server.kept.requests import KeptRequests, Servers
 
-__all__ = ["KeptRequests", "every_other_server_is_gone"]
+__all__ = ["KeptRequests", "Servers"]

@@ -6,9 +6,9 @@ kept.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 from uuid import UUID, uuid4
 
 import structlog
@@ -32,15 +32,21 @@ _TOO_LARGE: Final = WsFailure(
 )
 _LOST: Final = "The server that ran this request is gone."
 
-ServerLost = Callable[[UUID], Awaitable[bool]]
-"""Whether the server with this id is gone. Raises the database's errors."""
 
+class Servers(Protocol):
+    """The servers of the database; `server.presence.Presence` knows them."""
 
-async def every_other_server_is_gone(server_id: UUID) -> bool:
-    """The `ServerLost` of a server that is the only one of its database."""
-    del server_id
-    await trio.lowlevel.checkpoint()
-    return True
+    @property
+    def server_id(self) -> UUID: ...
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other server is known to run."""
+        ...
+
+    async def is_lost(self, server_id: UUID) -> bool:
+        """Whether this other server is gone. Raises the database's errors."""
+        ...
 
 
 class KeptRequests:
@@ -52,9 +58,8 @@ class KeptRequests:
         changes: ChangeLog,
         metrics: Metrics,
         *,
+        servers: Servers,
         keep_s: float,
-        server_id: UUID | None = None,
-        server_lost: ServerLost = every_other_server_is_gone,
         per_user: int = 16,
     ) -> None:
         """`changes` has the changes of a request whose server is gone.
@@ -66,8 +71,8 @@ class KeptRequests:
         self._changes = changes
         self._metrics = metrics
         self._keep_s = keep_s
-        self._server_id = server_id or uuid4()
-        self._server_lost = server_lost
+        self._servers = servers
+        self._server_id = servers.server_id
         self._per_user = per_user
         # The claims of the requests that run here.
         self._claims: dict[tuple[UUID, UUID], UUID] = {}
@@ -110,7 +115,7 @@ class KeptRequests:
         if running + sum(elsewhere.values()) <= self._per_user:
             return False
         for server_id, count in elsewhere.items():
-            if not await self._server_lost(server_id):
+            if not await self._servers.is_lost(server_id):
                 running += count
         return running > self._per_user
 
@@ -133,18 +138,27 @@ class KeptRequests:
             log.warning("request_release_failed", reason=type(error).__name__, detail=str(error))
 
     async def changing(self, chat: ChatInput) -> bool:
-        """See `server.requests.RequestClaims`."""
+        """See `server.requests.RequestClaims`.
+
+        Without the database, a change is made only if no other server is known to run: another one may soon treat this
+        server as gone, and tell the client that nothing was changed and that it may try again.
+        """
         claim = self._claims.get((chat.user_id, chat.request_id))
         if claim is None:
             await trio.lowlevel.checkpoint()
             return True
         try:
             with trio.fail_after(_WITHIN_S):
+                if claim in self._unknown:
+                    place = (chat.user_id, chat.request_id)
+                    if await self._claim(*place, chat.device_id, fingerprint(chat), claim, self._keep_s) is None:
+                        return False
+                    self._unknown.discard(claim)
                 return await self._answers.changing(chat.user_id, chat.request_id, claim)
-        # A boundary: the request goes on. Its row says `changed` at its end.
+        # A boundary: the request goes on. If it may change data, its row says so at its end.
         except Exception as error:  # noqa: BLE001
             log.warning("request_changed_failed", reason=type(error).__name__, detail=str(error))
-            return True
+            return self._servers.alone
 
     # ---- as sessions see it -----------------------------------------------------------------------------------------
 
@@ -285,7 +299,7 @@ class KeptRequests:
 
     async def _is_lost(self, user_id: UUID, kept: KeptRequest) -> bool:
         """Whether the request's server is gone. Its end is then recorded, so that it stays failed."""
-        if not await self._server_lost(kept.server_id):
+        if not await self._servers.is_lost(kept.server_id):
             return False
         await self._answers.lost(user_id, kept, self._keep_s)
         return True

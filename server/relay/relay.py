@@ -11,7 +11,6 @@ exactly one result; a later answer is unknown.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -23,6 +22,7 @@ import trio
 from memory.keys import KeyRing
 from server.accounts import EndedAccess
 from server.devices import DeviceRegistry, DeviceSide
+from server.presence import HEARTBEAT_S, STALE_S, Presence, ServerMarks
 from server.relay.approvals import RelayedApprovals
 from server.relay.arrivals import Arrivals
 from server.relay.link import OpenCalls, RelayedFrame, RelayedLink
@@ -54,10 +54,6 @@ from streaming.wire import CloseCode, WsDataRequest, WsServerMutation, WsToolCal
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT_S: Final = 2.0
-STALE_S: Final = 8.0
-"""Seconds without a heartbeat after which a server and its devices are treated as gone."""
-
 # The last heartbeat may be a whole interval old.
 _SLOW_TAKE_S: Final = STALE_S - 2 * HEARTBEAT_S
 _LOOKUP_S: Final = 3.0
@@ -88,8 +84,12 @@ class Relay:
         *,
         call_s: float,
         heartbeat_s: float = HEARTBEAT_S,
+        marks: ServerMarks | None = None,
     ) -> None:
-        """`call_s`: seconds that a device has to answer a data request, whose frame has no deadline."""
+        """`call_s`: seconds that a device has to answer a data request, whose frame has no deadline.
+
+        `marks`: the servers of this machine.
+        """
         self._store = store
         self._registry = registry
         self._conninfo = conninfo
@@ -105,13 +105,12 @@ class Relay:
         self._missed = MissedMessages(store, self._arrivals)
         self._look = trio.Event()
         self._expire_at = 0.0
+        self.presence = Presence(store, marks)
         self.on_access_ended: Callable[[EndedAccess], None] = _ignore
         """Called when another server has ended a user's access."""
         self.on_server_gone: Callable[[], None] = _nothing
         """Called when other servers have ended, perhaps before they sent what they had to send."""
-        self._live: set[UUID] = set()
-        # When the database last had no row of this server.
-        self._known_since = math.inf
+        self._others: set[UUID] = set()
 
     def __repr__(self) -> str:
         return f"<Relay {self._store.server_id}, awaiting {sum(map(len, self._open_calls.values()))}>"
@@ -195,16 +194,6 @@ class Relay:
         if untaken:
             log.warning("access_end_untaken", servers=untaken)
 
-    async def is_lost(self, server_id: UUID) -> bool:
-        """Whether a server is gone: it has no recent heartbeat. Raises what the database raises.
-
-        Returns False while this server does not know yet: the table of servers is empty after a crash of the database.
-        """
-        if trio.current_time() < self._known_since + STALE_S:
-            await trio.lowlevel.checkpoint()
-            return False
-        return server_id not in await self._store.live()
-
     def _post(self, link: RelayedLink, frame: RelayedFrame) -> None:
         within_s = frame.deadline_ms / 1000 if isinstance(frame, WsToolCall) else self._call_s
         message = ForDevice(device_id=link.device_id, asker=self.server_id, within_s=within_s, frame=frame)
@@ -234,15 +223,6 @@ class Relay:
             nursery.start_soon(self.streams.run)
             nursery.start_soon(self._keep_in_touch)
             task_status.started()
-
-    async def leave(self) -> None:
-        """Tell the other servers that this one ends, if that takes at most a second."""
-        with trio.move_on_after(1):
-            try:
-                await self._store.leave()
-            # A boundary: this server ends in any case. The others notice its missing heartbeats.
-            except Exception as error:  # noqa: BLE001
-                log.warning("relay_leave_failed", reason=type(error).__name__, detail=str(error))
 
     async def _listen(self) -> None:
         def heard(payload: str) -> None:
@@ -275,12 +255,11 @@ class Relay:
         try:
             with trio.fail_after(STALE_S):
                 self._missed.begin_heartbeat()
-                if await self._store.heartbeat():
-                    self._known_since = trio.current_time()
+                if await self.presence.beat():
                     await self._rejoin()
-                # Read before `live`: a server that is called after this line need not be in `live` yet.
+                # Read before `others`: a server that is called after this line need not be in `others` yet.
                 known = set(self._open_calls) | self.streams.servers() | self.approvals.servers()
-                live = await self._store.live()
+                others = await self.presence.others()
                 await self._missed.find()
                 if trio.current_time() >= self._expire_at:
                     self._expire_at = trio.current_time() + _EXPIRE_S
@@ -289,13 +268,13 @@ class Relay:
         except Exception as error:  # noqa: BLE001
             log.warning("relay_heartbeat_failed", reason=type(error).__name__, detail=str(error))
             return
-        for server_id in known - live:
+        for server_id in known - others:
             log.warning("relay_server_gone", server=str(server_id))
             self.streams.server_gone(server_id)
             self.approvals.server_gone(server_id)
             if (open_calls := self._open_calls.pop(server_id, None)) is not None:
                 open_calls.all_gone()
-        ended, self._live = self._live - live, live
+        ended, self._others = self._others - others, others
         if ended:
             self.on_server_gone()
 
@@ -365,11 +344,17 @@ class Relay:
 
 
 def open_relay(
-    database: Database, statements: Statements, keys: KeyRing, registry: DeviceRegistry, *, call_s: float
+    database: Database,
+    statements: Statements,
+    keys: KeyRing,
+    registry: DeviceRegistry,
+    *,
+    call_s: float,
+    marks: ServerMarks | None = None,
 ) -> Relay:
     """A relay for `registry`, which from now on also finds devices of other servers. The caller must `run` it."""
     store = RelayStore(database.pool, statements, Seal(keys.derive(SEAL_LABEL)), stale_s=STALE_S)
-    relay = Relay(store, registry, database.listen_url, call_s=call_s)
+    relay = Relay(store, registry, database.listen_url, call_s=call_s, marks=marks)
     registry.others = relay
     registry.approvals.others = relay.approvals
     return relay

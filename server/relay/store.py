@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
+from server.presence import Beat, ServerTable
 from server.relay.messages import Message, Seal, Unreadable
 from sql.pool import Pool
 from sql.row_ids import new_row_id
@@ -15,7 +15,6 @@ from sql.statements import Statements
 from sql.sweeps import random_slice, swept_users
 from sql.tenant import database_time, listing, scoped, without_user
 
-_FORGET_AFTER: Final = timedelta(seconds=60)
 MAX_WAITING: Final = 500
 BEAT: Final = "beat"
 """The payload of the notification that a server sends to itself."""
@@ -36,21 +35,15 @@ def channel_of(server_id: UUID) -> str:
     return f"tessera_{server_id.hex}"
 
 
-class RelayStore:
-    """One server's view of the tables. A server that was not seen for `stale_s` seconds counts as dead."""
+class RelayStore(ServerTable):
+    """One server's view of the tables."""
 
     def __init__(self, pool: Pool, statements: Statements, seal: Seal, *, stale_s: float) -> None:
-        self.server_id = uuid4()
-        self._pool = pool
-        self._statements = statements
+        super().__init__(pool, statements, stale_s=stale_s)
         self._seal = seal
-        self._stale_s = stale_s
 
-    def __repr__(self) -> str:
-        return f"<RelayStore of {self.server_id}>"
-
-    async def heartbeat(self) -> bool:
-        """Record that this server runs. Returns True if the database had no row of it, and so none of its devices.
+    async def heartbeat(self) -> Beat:
+        """Record that this server runs.
 
         Notifies this server too, with `BEAT`, so that it learns whether its notifications arrive.
         """
@@ -58,35 +51,20 @@ class RelayStore:
             cursor = await connection.execute(self._statements["relay_heartbeat"], {"server_id": self.server_id})
             beat = {"channel": channel_of(self.server_id), "payload": BEAT}
             await connection.execute(self._statements["relay_notify_beat"], beat)
-            row = await cursor.fetchone()
-        return bool(row and row[0])
-
-    async def live(self) -> set[UUID]:
-        """The running servers."""
-        async with without_user(self._pool) as connection:
-            cursor = await connection.execute(self._statements["relay_workers_live"], {"stale_s": self._stale_s})
-            return {server_id for (server_id,) in await cursor.fetchall()}
-
-    async def leave(self) -> None:
-        """Record that this server ends, with all of its devices."""
-        async with listing(self._pool) as connection:
-            gone = {"server_ids": [self.server_id]}
-            await connection.execute(self._statements["relay_devices_of_servers"], gone)
-            await connection.execute(self._statements["relay_worker_leave"], {"server_id": self.server_id})
+        row = await cursor.fetchone()
+        if row is None:
+            raise LookupError("INSERT gave no row")
+        return Beat(*row)
 
     async def expire(self) -> None:
         """Remove what servers that are gone have left: their rows, their devices, and expired messages.
 
         Also looks at a random slice of the users for devices whose server was removed before they were written.
         """
+        await super().expire()
         start, end = random_slice(_SLICES)
         async with listing(self._pool) as connection:
             now = await database_time(connection, self._statements)
-            values = {"silent_since": now - _FORGET_AFTER}
-            gone = await (await connection.execute(self._statements["relay_expire_workers"], values)).fetchall()
-            if gone:
-                server_ids = {"server_ids": [server_id for (server_id,) in gone]}
-                await connection.execute(self._statements["relay_devices_of_servers"], server_ids)
             await connection.execute(self._statements["relay_sweep_devices"], {"start": start, "end": end})
             await connection.execute(self._statements["relay_expire_messages"], {"now": now})
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from quart import Blueprint, Response
 
 from memory import Position
-from server.requests import ListedRequest, NotListed
+from server.requests import ListedRequest, NotListed, NotReached
 from server.rest.bodies import authenticated_user
 from server.rest.errors import ApiError, json_response
 from server.rest.openapi import Answer, Operation, rule_of
@@ -118,7 +118,11 @@ CANCEL: Final = Operation(
     tag="chat",
     authenticated=True,
     answers={202: Answer("The request is being cancelled.", CancelledAnswer)},
-    refusals={**_REFUSALS, 404: "No such request is running."},
+    refusals={
+        **_REFUSALS,
+        404: "No such request is running.",
+        503: "The request runs at a server that can't be reached. It goes on.",
+    },
 )
 OPERATIONS: Final = (LIST, RESULT, CANCEL)
 
@@ -157,8 +161,12 @@ def request_routes(services: RestServices) -> Blueprint:
         user = await authenticated_user(services)
         wanted_id = _uuid(request_id)
         known = services.requests
-        if known is None or wanted_id is None or not await known.cancel(user.user_id, wanted_id):
-            raise _unknown("No such request is running.")
+        try:
+            if known is None or wanted_id is None or not await known.cancel(user.user_id, wanted_id):
+                raise _unknown("No such request is running.")
+        except NotReached:
+            message = "The request runs at a server that can't be reached from here. It goes on."
+            raise ApiError(503, "server_not_reached", message, retryable=True) from None
         return json_response(CancelledAnswer(request_id=wanted_id), 202)
 
     return routes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 from uuid import UUID
 
-from server.requests import ChatInput, DuplicateRequest, is_same_request
+from server.requests import ChatInput, DuplicateRequest, NotReached, is_same_request
 from server.sessions.kept import KeptAnswer
 from server.sessions.mirrored_requests import MirroredRequest
 from server.sessions.services import SessionServices
@@ -52,10 +52,17 @@ async def send_result(asker: Asker, services: SessionServices, request_id: UUID)
 
 
 async def cancel_elsewhere(asker: Asker, services: SessionServices, request_id: UUID) -> None:
-    """Cancel a request of this device that does not run in this process."""
+    """Cancel a request of this device that does not run in this process.
+
+    If its process can't be reached, the device is told that the request runs on, and gets its result later.
+    """
     kept = await services.kept.find(asker.user_id, request_id)
-    if kept is None or kept.device_id != asker.device_id or not await services.mirrors.cancel(kept):
-        asker.refuse(ErrorCode.UNKNOWN_REQUEST, "No such request is running on this device.", request_id)
+    try:
+        if kept is None or kept.device_id != asker.device_id or not await services.mirrors.cancel(kept):
+            asker.refuse(ErrorCode.UNKNOWN_REQUEST, "No such request is running on this device.", request_id)
+    except NotReached:
+        if kept is not None:
+            _follow_or_send(asker, services, kept)
 
 
 def _follow_or_send(asker: Asker, services: SessionServices, kept: KeptAnswer) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import trio
 
-from server.requests import RequestFailed
+from server.requests import NotReached, RequestFailed
 from server.sessions.feed import Feed
 from server.sessions.kept import KeptAnswer, KeptAnswers
 from server.sessions.outbox import Outbox
@@ -43,7 +43,7 @@ class OtherProcesses(Protocol):
 
 
 class NoOtherProcesses:
-    """`OtherProcesses` of a server that is the only one of its database."""
+    """`OtherProcesses` of a server without a relay, which reaches no other server."""
 
     async def follow(
         self, server_id: UUID, user_id: UUID, request_id: UUID, take: Callable[[ServerFrame], bool]
@@ -53,13 +53,13 @@ class NoOtherProcesses:
         await trio.lowlevel.checkpoint()
 
     async def result(self, server_id: UUID, user_id: UUID, request_id: UUID) -> WsRequestResult | None:
-        """Nothing runs elsewhere."""
+        """No other process is reached."""
         del server_id, user_id, request_id
         await trio.lowlevel.checkpoint()
         return None
 
     async def cancel(self, server_id: UUID, user_id: UUID, request_id: UUID) -> bool:
-        """Nothing runs elsewhere."""
+        """No other process is reached."""
         del server_id, user_id, request_id
         await trio.lowlevel.checkpoint()
         return False
@@ -90,6 +90,8 @@ class MirroredRequest:
         self._forget = forget
         self._feeds: list[tuple[MirrorFollower, Feed]] = []
         self._unfollowed = trio.Event()
+        # No frame came from the other process: each session is told that the request runs, and nothing more.
+        self._not_reached = False
 
     def __repr__(self) -> str:
         return f"<MirroredRequest {self.request_id} of {self._server_id} with {len(self._feeds)} feeds>"
@@ -97,6 +99,8 @@ class MirroredRequest:
     def follow(self, follower: MirrorFollower, feed: Feed) -> None:
         """Tell `feed` of every further entry."""
         self._feeds.append((follower, feed))
+        if self._not_reached:
+            follower.send_control(self._running())
 
     def unfollow(self, follower: MirrorFollower) -> None:
         """Tell this session of no further entry."""
@@ -127,8 +131,12 @@ class MirroredRequest:
         if self.log.end is not None:
             return
         if not self.log.entries:
-            self._tell(WsRequestResult(request_id=self.request_id, status="running"))
+            self._not_reached = True
+            self._tell(self._running())
         self._tell_end(await self._await_end(answers))
+
+    def _running(self) -> WsRequestResult:
+        return WsRequestResult(request_id=self.request_id, status="running")
 
     async def _await_end(self, answers: KeptAnswers) -> KeptAnswer | None:
         misses = 0
@@ -203,10 +211,15 @@ class MirroredRequests:
         return mirror
 
     async def cancel(self, kept: KeptAnswer) -> bool:
-        """Cancel a request of another process. Returns False if it does not run, or its process can't be reached."""
+        """Cancel a request of another process. Returns False if it does not run. Raises `NotReached`."""
         if kept.server_id is None or kept.result.status != "running":
             return False
-        return await self._others.cancel(kept.server_id, kept.user_id, kept.result.request_id)
+        if await self._others.cancel(kept.server_id, kept.user_id, kept.result.request_id):
+            return True
+        known = await self._answers.find(kept.user_id, kept.result.request_id)
+        if known is not None and known.result.status == "running":
+            raise NotReached
+        return False
 
     async def result(self, kept: KeptAnswer) -> WsRequestResult:
         """The answer of a kept request: of one that runs elsewhere, its answer so far, if it can be had."""

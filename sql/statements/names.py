@@ -152,6 +152,7 @@ StatementName = Literal[
     "relay_untaken",
     "relay_waiting",
     "relay_withdraw",
+    "relay_worker_ages",
     "relay_worker_leave",
     "relay_workers_live",
     "request_amend",

@@ -33,6 +33,7 @@ OF_NO_USER = {
     "relay_heartbeat",
     "relay_workers_live",
     "segments_known_by_all",
+    "relay_worker_ages",
     "relay_worker_leave",
     "relay_expire_workers",
     "invite_check",

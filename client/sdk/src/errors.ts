@@ -65,6 +65,7 @@ export type RestErrorCode =
   | "refresh_token_invalid"
   | "refresh_token_reused"
   | "registration_off"
+  | "server_not_reached"
   | "token_expired"
   | "unknown_conversation"
   | "unknown_device"

@@ -20,6 +20,7 @@ from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 from streaming.wire import WsMutationRecord, WsRequestResult
 from tests.memory.memories import Memories
+from tests.server.kept.known_servers import KnownServers
 
 PHONE = UUID(int=3)
 
@@ -58,15 +59,15 @@ async def test_changes_that_two_servers_add_at_the_same_time_are_both_listed(
         arrived: list[str] = []
         met = trio.Event()
 
-        async def is_lost(server_id: UUID) -> bool:
-            await trio.lowlevel.checkpoint()
-            return lost
+        first_id = uuid4()
 
         def server(memories: Memories, name: str) -> KeptRequests:
             answers = Meeting(memories, arrived, met, name, calls)
-            return KeptRequests(answers, ChangeLog(memories.vault), Metrics(), keep_s=60, server_lost=is_lost)
+            known = KnownServers(lost=[first_id] if lost else [])
+            return KeptRequests(answers, ChangeLog(memories.vault), Metrics(), servers=known, keep_s=60)
 
-        first = KeptRequests(KeptAnswers(ours.vault), ChangeLog(ours.vault), Metrics(), keep_s=60)
+        known = KnownServers(server_id=first_id)
+        first = KeptRequests(KeptAnswers(ours.vault), ChangeLog(ours.vault), Metrics(), servers=known, keep_s=60)
         assert await first.claim(chat, 60) == "claimed"
         if not lost:
             result = WsRequestResult(request_id=chat.request_id, status="completed", blocks=[])

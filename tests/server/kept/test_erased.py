@@ -18,6 +18,7 @@ from server.kept.requests import KeptRequests
 from server.telemetry.metrics import Metrics
 from sql.pool import Pool
 from tests.memory.memories import Memories
+from tests.server.kept.known_servers import KnownServers
 from tests.server.memory_server import memory_server
 from tests.server.scripted_model import text_block
 from tests.server.sessions.resuming_client import home
@@ -26,7 +27,9 @@ from tests.server.sessions.resuming_client import home
 async def test_an_erased_answer_is_neither_fetched_nor_watched_nor_replayed(pool: Pool) -> None:
     memories = Memories(pool)
     user_id: UUID = await memories.person()
-    kept = KeptRequests(KeptAnswers(memories.vault), ChangeLog(memories.vault), Metrics(), keep_s=900)
+    kept = KeptRequests(
+        KeptAnswers(memories.vault), ChangeLog(memories.vault), Metrics(), servers=KnownServers(), keep_s=900
+    )
     stack = replace(memory_server(), user_id=user_id, claims=kept, store=kept)
     stack.model.answer(text_block("The secret."))
     request, device_id = home("hello"), uuid4()
@@ -55,7 +58,7 @@ async def test_an_answer_that_ends_after_the_account_was_deleted_stays_nowhere(p
     memories = Memories(pool)
     user_id: UUID = await memories.person()
     answers, metrics = KeptAnswers(memories.vault), Metrics()
-    kept = KeptRequests(answers, ChangeLog(memories.vault), metrics, keep_s=900)
+    kept = KeptRequests(answers, ChangeLog(memories.vault), metrics, servers=KnownServers(), keep_s=900)
     stack = replace(memory_server(), user_id=user_id, claims=kept, store=kept)
     stack.model.answer(text_block("The secret."))
     request, end, failures = home("hello"), answers.end, [psycopg.OperationalError("connection lost")] * fails_first

@@ -23,6 +23,7 @@ from sql.pool import Pool
 from streaming.chat import Message
 from streaming.wire import ErrorCode, WsMutationRecord, WsRequestResult, WsResultBlock, WsScope
 from tests.memory.memories import Memories
+from tests.server.kept.known_servers import KnownServers
 from tests.server.memory_server import memory_server
 from tests.server.scripted_model import text_block
 from tests.server.sessions.resuming_client import home
@@ -41,19 +42,9 @@ class Servers:
         self.lost: set[UUID] = set()
         self.metrics = Metrics()
 
-    def open(self, server_id: UUID | None = None, per_user: int = 16) -> KeptRequests:
-        async def is_lost(server_id: UUID) -> bool:
-            return server_id in self.lost
-
-        return KeptRequests(
-            self.answers,
-            self.changes,
-            self.metrics,
-            keep_s=60,
-            server_id=server_id,
-            server_lost=is_lost,
-            per_user=per_user,
-        )
+    def open(self, server_id: UUID | None = None, per_user: int = 16, *, alone: bool = True) -> KeptRequests:
+        known = KnownServers(self.lost, server_id or uuid4(), alone)
+        return KeptRequests(self.answers, self.changes, self.metrics, servers=known, keep_s=60, per_user=per_user)
 
     def answer(self) -> KeptAnswer:
         block = WsResultBlock(block=0, block_type="text", content="The rent.")

@@ -14,8 +14,8 @@ from trio.testing import MockClock
 
 from client.terminal.device import open_device
 from memory.keys.master import KeyRing
+from server.presence import STALE_S
 from server.relay.messages import SEAL_LABEL, ForDevice, Seal
-from server.relay.relay import STALE_S
 from server.relay.store import RelayStore
 from sql.pool import open_pool
 from sql.statements import Statements

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from server.devices import DeviceRegistry
+from server.presence import Beat
 from server.relay.arrivals import Arrivals
 from server.relay.messages import DeviceGoneMessage
 from server.relay.relay import Relay
@@ -25,8 +27,8 @@ class SlowStore:
         self.takes = 0
         self.in_vain = 0
 
-    async def heartbeat(self) -> bool:
-        return False
+    async def heartbeat(self) -> Beat:
+        return Beat(False, datetime.now(UTC))
 
     async def live(self) -> set[UUID]:
         return set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import psycopg
@@ -12,8 +13,9 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from server.devices import DeviceRegistry
+from server.presence import HEARTBEAT_S, Beat
 from server.relay.messages import DeviceGoneMessage
-from server.relay.relay import HEARTBEAT_S, Relay
+from server.relay.relay import Relay
 from server.relay.store import _SLICES, MAX_WAITING, Taken
 from streaming.wire import WsServerMutation
 from tests.server.relay.test_abandoned_calls import open_store, user
@@ -33,10 +35,10 @@ class Store:
         self.swept: list[float] = []
         self.others: set[UUID] = set()
 
-    async def heartbeat(self) -> bool:
+    async def heartbeat(self) -> Beat:
         if self.heard:
             self.relay._missed.heard()
-        return False
+        return Beat(False, datetime.now(UTC))
 
     async def live(self) -> set[UUID]:
         return {self.server_id} | self.others

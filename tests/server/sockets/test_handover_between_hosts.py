@@ -12,8 +12,9 @@ from cryptography.fernet import Fernet
 
 from memory.keys.master import KeyRing
 from server.devices import DeviceRegistry
+from server.presence import STALE_S
 from server.relay.messages import SEAL_LABEL, Seal
-from server.relay.relay import STALE_S, Relay
+from server.relay.relay import Relay
 from server.relay.store import RelayStore
 from server.sockets.device_socket import DeviceSocket, SocketClosed
 from server.sockets.handed_socket import PacedSocket
