@@ -221,7 +221,7 @@ async def test_a_peer_that_stops_reading_holds_its_model_up_and_is_closed(
 
 
 async def test_too_many_frames_are_refused_and_a_flood_is_closed() -> None:
-    stack = memory_server(frames_per_s=1, frames_burst=3)
+    stack = memory_server(frames_per_s=0.001, frames_burst=3)
     async with stack.device() as socket:
         for _ in range(4):
             await socket.say(type="ping")
