@@ -261,6 +261,9 @@ class Answer:
             self._unshown = list(unshown.values())
         else:
             await frames.put_all(unshown_blocks(formatter, unshown, self._metrics))
+        obeyed = self._preparation.obeyed
+        if obeyed.forgotten and not obeyed.stored:
+            turn.unchanged = False  # the message asked for nothing but what memory did
         for line in corrections(turn, self._answered, self._sentences()):
             await frames.put_all(formatter.append(line))
 

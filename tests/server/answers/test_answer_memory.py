@@ -68,6 +68,21 @@ async def test_a_wish_about_memory_is_confirmed_in_the_answer_and_obeyed(
     assert memory.stored == stored
 
 
+@pytest.mark.parametrize("rest", [None, "Delete the task Milk."])
+async def test_an_answer_does_not_deny_what_memory_did(rest: str | None) -> None:
+    # If the message asks for something else too, the model's claim about that is still corrected.
+    obeyed = Obeyed("Erased: all of memory.", forgotten=True, stored=rest is not None, message=rest)
+    stack = replace(memory_server(), memory=Recording(obeyed))
+    stack.model.answer(text_block("I have deleted everything."))
+    stack.model.answer(text_block("I have deleted everything."))  # it is asked again, because it changed nothing
+    async with stack.device() as socket:
+        await socket.say(**home(f"Delete my memory. {rest or ''}"))
+        frames = await socket.hear_until("stream_end")
+    shown = "".join(frame.get("chunk", "") for frame in frames)
+    assert "Erased: all of memory." in shown
+    assert ("Nothing was changed." in shown) == (rest is not None)
+
+
 async def test_an_answer_whose_model_has_finished_is_stored_also_if_it_is_cancelled_then() -> None:
     memory = Recording()
     stack = replace(memory_server(), memory=memory)
