@@ -13,7 +13,7 @@ from typing import Final
 from memory.text import sentences_of
 
 _CODE: Final = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
-_QUOTES: Final = re.compile(r"[\"“”„«»‹›]|「|」|『|』|(?:(?<=\s)|^)['‘][^'’]{3,}['’](?=\W|$)")
+_QUOTES: Final = re.compile(r"[\"“”„«»‹›]|「|」|『|』|(?:(?<=\s)|^)['‘][^'’‘]{3,}['’](?=\W|$)")
 # White space before these stays within a line: a run of empty lines would be read once for each of them.
 _QUOTED_LINE: Final = re.compile(r"^[^\S\n]*>", re.MULTILINE)
 _LETTER: Final = re.compile(

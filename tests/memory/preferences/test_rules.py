@@ -109,9 +109,9 @@ def test_the_values_found_in_any_message_are_short(message: str) -> None:
         assert preference.value is None or 0 < len(preference.value) <= 120
 
 
-@pytest.mark.parametrize("run", ["\n", " \n", " ", "a", "- ", ", "])
+@pytest.mark.parametrize("run", ["\n", " \n", " ", "a", "- ", ", ", " ‘"])
 def test_a_long_message_of_any_form_takes_little_time(run: str) -> None:
-    # The time of the processor, not of the clock. Empty lines took more than eight seconds.
+    # The time of the processor, not of the clock. Empty lines took more than eight seconds, opening quotes 0.9.
     started = time.thread_time()
     preferences_in((run * 20_000)[:20_000] + "x")
-    assert time.thread_time() - started < 2.0
+    assert time.thread_time() - started < 0.6
