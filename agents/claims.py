@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from agents.claims_elsewhere import claims_elsewhere
+from agents.claims_elsewhere import SIGNS, claims_elsewhere, first_words, may_claim
 
 _I: Final = re.IGNORECASE
 # Verbs of changes, as participles. German, French and Spanish ones by their stems.
@@ -102,10 +102,13 @@ _NOT_ELSEWHERE: Final = re.compile(
 _LETTER_ELSEWHERE: Final = re.compile(r"[\u0600-\u06ff\u3040-\u30ff\u4e00-\u9fff]")
 # Every claim has one of these words. Most sentences have none, and one search is faster than all of the others.
 _CLAIM: Final = re.compile(rf"\b(?:{_DONE}|{_DID}|gone|done|fertig|fait|hecho|listo)\b")
+# The first words of all claims. Looking for words is faster than a search, and one time for all sentences is enough.
+_SIGNS: Final = SIGNS | first_words(_DONE) | first_words(_DID) | {"gone", "done", "fertig", "fait", "hecho", "listo"}
 _ALL: Final = re.compile(
     r"\b(?:both|all|everything|every|beide|alle|alles|tous|toutes|les deux|todas?|todos?|ambas|ambos)\b", _I
 )
 _SENTENCE: Final = re.compile(r"[^.!?。！？؟\n]+[.!?。！？؟]*")
+_MARKUP: Final = re.compile(r'\\n|"(?:type|content)"\s*:\s*|"text"\s*,|[\[\]{}]')
 _UNICODE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _POLITE: Final = re.compile(
     r"\b(?:anything|something) else|\belse (?:can|could|should|may)\b|\bhelp (?:you )?(?:with|further)|\bmore help\b|"
@@ -116,9 +119,16 @@ _POLITE: Final = re.compile(
 
 def sentences(answer: str) -> list[str]:
     """The sentences of an answer, as text or as blocks."""
-    text = re.sub(r'\\n|"(?:type|content)"\s*:\s*|"text"\s*,|[\[\]{}]', " ", answer).replace('\\"', '"')
-    text = _UNICODE.sub(lambda found: chr(int(found[1], 16)), text)
-    return [found[0].strip(' "') for found in _SENTENCE.finditer(text) if found[0].strip(' "')]
+    return _sentences_of(_text_of(answer))
+
+
+def _text_of(answer: str) -> str:
+    text = _MARKUP.sub(" ", answer).replace('\\"', '"')
+    return _UNICODE.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+def _sentences_of(text: str) -> list[str]:
+    return [sentence for found in _SENTENCE.findall(text) if (sentence := found.strip(' "'))]
 
 
 def claims_change(answer: str, titles: Collection[str] = (), *, asked: bool = False, read: bool = False) -> bool:
@@ -127,7 +137,11 @@ def claims_change(answer: str, titles: Collection[str] = (), *, asked: bool = Fa
     `titles`: of items of the request. `asked`: the request was for a change, so that also "Done." is a claim. `read`:
     the model read items, so the passive voice may report earlier changes.
     """
-    return any(_claims(sentence, titles, asked=asked, read=read) for sentence in sentences(answer))
+    text = _text_of(answer)
+    # Most answers have no word of a claim.
+    if not may_claim(text, _SIGNS) and (text.isascii() or _LETTER_ELSEWHERE.search(text) is None):
+        return False
+    return any(_claims(sentence, titles, asked=asked, read=read) for sentence in _sentences_of(text))
 
 
 def refuses(answer: str) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 _I: Final = re.IGNORECASE
@@ -135,34 +137,42 @@ _LETTERS: Final = str.maketrans({"İ": "i", "ı": "i", "ſ": "s", "\u212a": "k"}
 _OTHER_CASE: Final = re.compile("[İıſ\u212a]")
 
 
-def _first_words(alternatives: str) -> list[str]:
-    return [words.split()[0].translate(_LETTERS) for words in alternatives.removeprefix("(?:")[:-1].split("|")]
+
+
+def first_words(alternatives: str) -> set[str]:
+    """The first words of the alternatives of a pattern `(?:...|...)`, which may have optional letters and classes."""
+    found = set[str]()
+    for words in alternatives.removeprefix("(?:")[:-1].split("|"):
+        pieces = re.findall(r"(\[\w+\]|\w)(\??)", words.split()[0])
+        choices = [[*letters.strip("[]"), *([""] if optional else [])] for letters, optional in pieces]
+        found.update("".join(one).translate(_LETTERS) for one in product(*choices))
+    return found
 
 
 # Every match of `_ANY` has one of these words or letters. Looking for words takes a tenth of the time of the search.
 _WORD: Final = re.compile(r"\w+")
-_SIGNS: Final = frozenset(
+SIGNS: Final = frozenset(
     [
         *("ho", "abbiamo", "stato", "stata", "stati", "state", "foi", "foram"),
-        *(word for words in (_PT_DID, _NL, _SV_DID, _SV_WAS, _TR_DID, _TR_WAS) for word in _first_words(words)),
+        *(word for words in (_PT_DID, _NL, _SV_DID, _SV_WAS, _TR_DID, _TR_WAS) for word in first_words(words)),
     ]
 )
 _SIGN_LETTER: Final = re.compile("[łŁ\u0400-\u04ff\u4e00-\u9fff\uac00-\ud7a3]")
 
 
-def _may_claim(sentence: str) -> bool:
-    """Whether `_ANY` may match."""
-    if not sentence.isascii():
-        if _SIGN_LETTER.search(sentence):
+def may_claim(text: str, signs: AbstractSet[str] = SIGNS) -> bool:
+    """Whether `_ANY` may match in `text`, or `text` has one of the words `signs`, which include `SIGNS`."""
+    if not text.isascii():
+        if _SIGN_LETTER.search(text):
             return True
-        if _OTHER_CASE.search(sentence):
-            sentence = sentence.translate(_LETTERS)
-    return not _SIGNS.isdisjoint(_WORD.findall(sentence.lower()))
+        if _OTHER_CASE.search(text):
+            text = text.translate(_LETTERS)
+    return not signs.isdisjoint(_WORD.findall(text.lower()))
 
 
 def claims_elsewhere(sentence: str, titles: Collection[str], *, asked: bool, read: bool) -> bool:
     """Whether a sentence in one of these languages claims a change. The arguments are those of `claims_change`."""
-    if not _may_claim(sentence) or _ANY.search(sentence) is None:
+    if not may_claim(sentence) or _ANY.search(sentence) is None:
         return False
     titled = any(len(title) > 2 and title.casefold() in sentence.casefold() for title in titles)
     return any(
