@@ -31,6 +31,8 @@ _LISTED: Final = re.compile(r"(?:\[|[}\]\"],)\s{0,20}$")
 _BEFORE_TEXT: Final = re.compile(
     r'"(?:content|text|value|markdown|body|message|answer|response|reply|output|result)" ?: ?$'
 )
+# How most answers begin. No part of it can be a call, whatever the tools are.
+_TEXT_BLOCK: Final = re.compile(r'\[ ?\{ ?"type" ?: ?"text", ?"content" ?: ?')
 _TEXT_BEGINS: Final = "{[<`\\ \t\n"
 _LINE_START: Final = re.compile(r"\n[ \t]*$")
 _INDENT: Final = re.compile(r"\n?[ \t\r]*")
@@ -148,6 +150,9 @@ class WrittenCalls:
 
     def _scan(self, text: str, *, last: bool) -> str:
         shown: list[str] = []
+        if self._fresh and not self._held and self._region is None and (opening := _TEXT_BLOCK.match(text)):
+            self._show(shown, opening[0])
+            text = text[opening.end() :]
         pieces = _pieces(text)
         while True:
             if self._region is not None:

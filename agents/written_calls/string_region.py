@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from agents.written_calls.regions import Read
 
 _RUN: Final = re.compile(r"(?:[^\"\\]|\\.)*", re.DOTALL)
+_FEW: Final = 64
 _ESCAPE_TAIL: Final = re.compile(r"\\u[0-9a-fA-F]{0,3}\Z")
 
 
@@ -38,6 +39,14 @@ class StringRegion:
         self._shows = False
 
     def feed(self, piece: str) -> int | None:
+        # Most texts show that they are no call with their first words.
+        for at in range(0, len(piece), _FEW):
+            end = self._feed(piece[at : at + _FEW])
+            if end is not None:
+                return at + end
+        return None
+
+    def _feed(self, piece: str) -> int | None:
         text, shift = self._held + piece, len(self._held)
         run = _RUN.match(text)
         end = run.end() if run else 0
