@@ -172,7 +172,7 @@ class RequestClaims(Protocol):
         """Take a request's id into use at every server, for at most `ttl_s` seconds.
 
         `taken`: it is known already. `too_many`: too many requests of its user run at all servers together. `unknown`:
-        the database did not answer.
+        the database did not answer. Shielded, because after a cancellation nobody would know whether the id is taken.
         """
         ...
 

@@ -269,8 +269,8 @@ class Pool:
                 waiter.woken.set()
             else:
                 self._discard(pooled)
-        # Discard a bad connection also if no task waits for it.
-        if self._idle and not self._usable(self._idle[-1]):
+        # Discard a bad connection also if no task waits for it. Before it is lent again, its socket is looked at too.
+        if self._idle and not self._usable(self._idle[-1], polled=False):
             self._discard(self._idle.pop())
         if self._closed:
             return
@@ -280,9 +280,9 @@ class Pool:
             self._opening += 1
             self._nursery.start_soon(self._open)
 
-    def _usable(self, pooled: Pooled) -> bool:
+    def _usable(self, pooled: Pooled, *, polled: bool = True) -> bool:
         too_old = trio.current_time() - pooled.opened_at > self._limits.max_lifetime_s
-        return not self._closed and not too_old and pooled.fit()
+        return not self._closed and not too_old and pooled.fit(polled=polled)
 
     def _discard(self, pooled: Pooled) -> None:
         pooled.connection.discard()

@@ -59,8 +59,11 @@ class Pooled:
                 except psycopg.Error:
                     self.connection.discard()
 
-    def fit(self) -> bool:
-        """Whether the connection can be lent, as far as this is known without a query."""
+    def fit(self, *, polled: bool = True) -> bool:
+        """Whether the connection can be lent, as far as this is known without a query.
+
+        `polled`: also read what the server has sent meanwhile, which takes a system call.
+        """
         connection = self.connection
         pgconn = connection.pgconn
         if connection.closed or connection.lock.locked():
@@ -71,7 +74,7 @@ class Pooled:
             return False
         try:
             # A server that shut down has sent an error and closed the stream.
-            while pgconn.status == pq.ConnStatus.OK and has_news(pgconn.socket):
+            while polled and pgconn.status == pq.ConnStatus.OK and has_news(pgconn.socket):
                 pgconn.consume_input()
                 pgconn.is_busy()
         except psycopg.Error:

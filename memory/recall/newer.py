@@ -22,11 +22,14 @@ def newest_first(found: Sequence[Found], preferences: Mapping[str, Any]) -> list
 
     It states a value of a preference, and a newer one among `found` or the present `preferences` has another value.
     """
+    preferred = {key: value for key, value in preferences.items() if isinstance(value, str)}
+    if len(found) <= 1 and not preferred:
+        return list(found)  # nothing else states a value
     stated = [_stated(item) for item in found]
     present: dict[str, str | None] = {}
     for _, values in sorted(zip(map(_time, found), stated, strict=True), key=lambda pair: pair[0]):
         present |= values
-    present |= {key: value for key, value in preferences.items() if isinstance(value, str)}
+    present |= preferred
     marked = [
         replace(item, superseded=True) if any(not _same(value, present[key]) for key, value in values.items()) else item
         for item, values in zip(found, stated, strict=True)

@@ -183,9 +183,7 @@ class Reservation:
         admission, chat = self._admission, self._chat
         if admission.claims is not None:
             kept_s = admission.limits.request_s + admission.limits.remembered_s
-            # Shielded, because after a cancelled claim it would be unknown which server's row is in the table.
-            with trio.CancelScope(shield=True):
-                outcome = await admission.claims.claim(chat, kept_s)
+            outcome = await admission.claims.claim(chat, kept_s)
             if outcome == "taken":
                 raise DuplicateRequest
             if outcome == "too_many":

@@ -166,9 +166,8 @@ class Answer:
         if self._chat.tool_events:
             self._device.report = partial(_report, emitter)
         try:
-            with trio.fail_after(self._limits.request_s):
-                async with open_ordered_frames(emitter, self._fetched) as frames:
-                    await self._answer(emitter, frames)
+            async with open_ordered_frames(emitter, self._fetched, self._limits.request_s) as frames:
+                await self._answer(emitter, frames)
         except ModelError as error:
             self._failure = WsFailure(code=error.code, message=str(error), retryable=error.retryable)
             log.warning("request_failed", code=error.code, reason=str(error), setting=error.setting)

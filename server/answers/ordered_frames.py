@@ -135,10 +135,14 @@ class OrderedFrames:
 
 
 @asynccontextmanager
-async def open_ordered_frames(emit: Emit, fetch: Fetch) -> AsyncGenerator[OrderedFrames, None]:
-    """Raises an exception of the body or of `emit` directly, not in a group; blocks that still wait are abandoned."""
+async def open_ordered_frames(emit: Emit, fetch: Fetch, within_s: float) -> AsyncGenerator[OrderedFrames, None]:
+    """Raises an exception of the body or of `emit` directly, not in a group; blocks that still wait are abandoned.
+
+    Raises `trio.TooSlowError` if the body and the waiting blocks take longer than `within_s` seconds.
+    """
     failed: Exception | None = None
     async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = trio.current_time() + within_s
         frames = OrderedFrames(nursery, emit, fetch)
         try:
             yield frames
@@ -150,3 +154,5 @@ async def open_ordered_frames(emit: Emit, fetch: Fetch) -> AsyncGenerator[Ordere
     failed = failed or frames.failed
     if failed is not None:
         raise failed
+    if nursery.cancel_scope.cancelled_caught:
+        raise trio.TooSlowError

@@ -49,14 +49,20 @@ class Preparation:
         recall.
         """
         refused = None
-        confirmed = trio.Event()
+        popup = self._turn.scope is not None
+        reading: trio.Event | None = None
         async with trio.open_nursery() as nursery:
-            if self._turn.scope is None:
+            if not popup:
                 nursery.start_soon(self._recall)
-                nursery.start_soon(self._route_early, confirmed)
+                if self._must_read_conversation:
+                    reading = trio.Event()
+                    nursery.start_soon(self._read_early, reading)
             try:
                 await reservation.confirm()
-                confirmed.set()
+                if reading is not None:
+                    await reading.wait()
+                if not popup:
+                    await self._route_early()
             except RequestRefused as error:
                 refused = error
                 nursery.cancel_scope.cancel()
@@ -100,9 +106,11 @@ class Preparation:
             note_route(routing, agent_name, self._turn.routed_by)
         return agent_name
 
-    async def _route_early(self, confirmed: trio.Event) -> None:
+    async def _read_early(self, read: trio.Event) -> None:
         await self._read_conversation()
-        await confirmed.wait()
+        read.set()
+
+    async def _route_early(self) -> None:
         # What the person wants forgotten must not be in the router's prompt.
         if not asks_of_memory(self._chat.message):
             await self.route()
@@ -115,8 +123,13 @@ class Preparation:
         turn.locale = resolve_locale(*self._locales, remembered_locale(self.recalled.preferences))
         turn.memory = {**self.recalled.prompt(turn.calendar), **self._note()}
 
+    @property
+    def _must_read_conversation(self) -> bool:
+        """The request names a conversation and has no history."""
+        return self._chat.conversation_id is not None and not self._turn.history
+
     async def _read_conversation(self) -> None:
-        """Read the history from memory, if the request names a conversation and has no history."""
+        """Read the history from memory, if the request does not have it."""
         chat, turn = self._chat, self._turn
         if chat.conversation_id is None or turn.history:
             await trio.lowlevel.checkpoint()

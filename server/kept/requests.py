@@ -90,7 +90,7 @@ class KeptRequests:
         """See `server.requests.RequestClaims`. Takes at most three seconds, then returns `unknown`."""
         claim = uuid4()
         try:
-            with trio.fail_after(_WITHIN_S):
+            with trio.fail_after(_WITHIN_S, shield=True):
                 place = (chat.user_id, chat.request_id)
                 elsewhere = await self._claim(*place, chat.device_id, fingerprint(chat), claim, ttl_s)
                 too_many = bool(elsewhere) and await self._too_many(chat.user_id, elsewhere or {})
@@ -105,7 +105,8 @@ class KeptRequests:
             return "taken"
         self._claims[chat.user_id, chat.request_id] = claim
         if too_many:
-            await self.release(chat)
+            with trio.CancelScope(shield=True):
+                await self.release(chat)
             return "too_many"
         return "claimed"
 

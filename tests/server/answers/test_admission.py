@@ -37,7 +37,8 @@ class Claims:
 
     async def claim(self, chat: ChatInput, ttl_s: float) -> Literal["claimed", "taken", "unknown"]:
         self.asked.set()
-        await self.go_on.wait()
+        with trio.CancelScope(shield=True):
+            await self.go_on.wait()
         if self.broken:
             raise RuntimeError("a bug")
         key = (chat.user_id, chat.request_id)
