@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from person.calendar import Calendar
@@ -19,6 +20,8 @@ the person's preferences in core memory, or none of them."""
 HourCycle = Literal["h11", "h12", "h23", "h24"]
 """As in `Intl.DateTimeFormat`."""
 
+_LOCALES: Final = 512
+"""Locales that are kept, because each request asks for the same few several times."""
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 
 
@@ -60,13 +63,19 @@ class Locale:
 
     @property
     def calendar(self) -> Calendar:
-        return Calendar(zone_named(self.time_zone), self.week_start)
+        return _calendar(self.time_zone, self.week_start)
+
+
+@lru_cache(_LOCALES)
+def _calendar(time_zone: str, week_start: int) -> Calendar:
+    return Calendar(zone_named(time_zone), week_start)
 
 
 UNSTATED: Final = Locale()
 """The locale of a person about whom nothing is known."""
 
 
+@lru_cache(_LOCALES)
 def resolve_locale(*stated: StatedLocale | None) -> Locale:
     """The locale of a request. For each value the first source that states it counts.
 

@@ -150,10 +150,7 @@ class WrittenCalls:
 
     def _scan(self, text: str, *, last: bool) -> str:
         shown: list[str] = []
-        if self._fresh and not self._held and self._region is None and (opening := _TEXT_BLOCK.match(text)):
-            self._show(shown, opening[0])
-            text = text[opening.end() :]
-        pieces = _pieces(text)
+        pieces = _pieces(self._after_opening(text, shown))
         while True:
             if self._region is not None:
                 if not pieces and not last:
@@ -191,6 +188,15 @@ class WrittenCalls:
                 self._head, self._held = self._held[:value_at], ""
                 self._value, self._size, self._region = [], 0, region
         return "".join(shown)
+
+    def _after_opening(self, text: str, shown: list[str]) -> str:
+        """Show the opening of a text block at the beginning of the reply. Returns the text after it."""
+        begins = self._fresh and not self._held and self._region is None
+        opening = _TEXT_BLOCK.match(text) if begins else None
+        if opening is None:
+            return text
+        self._show(shown, opening[0])
+        return text[opening.end() :]
 
     def _show(self, shown: list[str], text: str) -> None:
         if text:

@@ -14,7 +14,7 @@ from memory.crypto import Unreadable
 from memory.enrichment.queue import EPISODES, Claim, Queue
 from memory.keys import UserKey
 from memory.limits import MemoryLimits
-from memory.tiers import CoreMemory, EpisodicMemory, Exchange, exchanges_in, last_turn
+from memory.tiers import READ_AT_ONCE, CoreMemory, EpisodicMemory, Exchange, exchanges_in, last_turn
 from memory.vault import Vault
 from person import remembered_locale, resolve_locale
 from sql.driver import Connection, Cursor
@@ -82,11 +82,14 @@ class EpisodeQueue:
         key = claim.user_key
         before = await exchanges_in(self._vault, key, await earlier.fetchall())
         zone = _zone(self._core.read(key, await core.fetchall()))
-        episodes = []
+        episodes, read = [], 0
         for row in claim.rows:
             if (episode := self._read(key, row, before)) is not None:
                 episodes.append(episode)
-            await trio.lowlevel.checkpoint()
+            read += len(row[2])
+            if read > READ_AT_ONCE:
+                read = 0
+                await trio.lowlevel.checkpoint()
         counted = await state.fetchone()
         return EpisodeClaim(claim, zone, episodes, counted == (True,))
 

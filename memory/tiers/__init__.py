@@ -46,10 +46,18 @@ from memory.tiers.titles import (
     title_purpose,
 )
 from memory.tiers.tombstones import TOMBSTONES_KEPT, Tombstones, erase_tombstones
-from memory.tiers.turns import exchanges_in, last_turn, previous_turns, turns_in, useful_previous_turn
+from memory.tiers.turns import (
+    READ_AT_ONCE,
+    exchanges_in,
+    last_turn,
+    previous_turns,
+    turns_in,
+    useful_previous_turn,
+)
 
 __all__ = [
     "MAX_TITLE_CHARS",
+    "READ_AT_ONCE",
     "TOMBSTONES_KEPT",
     "WELL_KNOWN",
     "AssociativeMemory",

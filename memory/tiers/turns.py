@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import trio
@@ -16,6 +16,9 @@ from memory.text import Analyser
 from memory.tiers.episodic import EpisodicMemory, Exchange
 from memory.vault import Vault
 from sql.driver import Connection
+
+READ_AT_ONCE: Final = 16_384
+"""Bytes of encrypted exchanges that are read without a checkpoint: less than a millisecond."""
 
 
 async def previous_turns(
@@ -38,14 +41,17 @@ async def turns_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ..
 async def exchanges_in(vault: Vault, user_key: UserKey, rows: Sequence[tuple[Any, ...]]) -> dict[UUID, Exchange]:
     """The exchange before each episode, from the rows of the statement `episodes_before`. Skips unreadable ones.
 
-    A checkpoint follows each row, because long exchanges take a millisecond each.
+    Long exchanges take a millisecond each, so a checkpoint follows every `READ_AT_ONCE` bytes.
     """
     episodic = EpisodicMemory(vault)
-    found = {}
+    found, read = {}, 0
     for episode_id, previous_id, token in rows:
         with suppress(Unreadable):
             found[episode_id] = episodic.read_exchange(user_key.cipher, previous_id, token)
-        await trio.lowlevel.checkpoint()
+        read += len(token)
+        if read > READ_AT_ONCE:
+            read = 0
+            await trio.lowlevel.checkpoint()
     return found
 
 

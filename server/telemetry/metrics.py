@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -34,6 +34,7 @@ MemoryOutcome = Literal["ok", "timeout", "failed"]
 ModelUse = Literal["answer", "router", "memory"]
 RepairedAs = Literal["repaired", "invalid_again", "deadline", "model_error", "degraded"]
 RequestOutcome = Literal["completed", "cancelled", "failed"]
+Series = TypeVar("Series", Counter, Histogram)
 
 
 class Metrics:
@@ -41,6 +42,7 @@ class Metrics:
 
     def __init__(self, *, tools: Collection[str] = DEVICE_TOOLS) -> None:
         self._tools = frozenset(tools)
+        self._series: dict[tuple[object, ...], Any] = {}
         self._registry = registry = CollectorRegistry()
         ProcessCollector(namespace="tessera", registry=registry)
         self._requests = Counter(
@@ -222,10 +224,19 @@ class Metrics:
             for outcome in ("completed", "cancelled", "failed", "refused"):
                 self._requests.labels(mode, outcome)
 
+    def _of(self, metric: Series, *labels: str) -> Series:
+        """As `metric.labels`, which takes longer than to count: it is called once for the same labels."""
+        key = (metric, *labels)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = metric.labels(*labels)
+        found: Series = series
+        return found
+
     def request_ended(self, mode: Mode, outcome: RequestOutcome, duration_s: float) -> None:
         """An accepted chat request ended, `duration_s` after it was accepted."""
-        self._requests.labels(mode, outcome).inc()
-        self._duration.labels(mode).observe(duration_s)
+        self._of(self._requests, mode, outcome).inc()
+        self._of(self._duration, mode).observe(duration_s)
 
     def request_refused(self, mode: Mode) -> None:
         """A chat request was refused before it ran."""
@@ -245,7 +256,7 @@ class Metrics:
 
     def first_token(self, mode: Mode, elapsed_s: float) -> None:
         """The first text or block of a request went out, `elapsed_s` after it was accepted."""
-        self._first_token.labels(mode).observe(elapsed_s)
+        self._of(self._first_token, mode).observe(elapsed_s)
 
     def added_latency(self, elapsed_s: float) -> None:
         """A piece of a model's text was parsed and given to the device's socket or outbox in `elapsed_s`."""
@@ -254,8 +265,8 @@ class Metrics:
     def tokens(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> None:
         """Tokens of one request as the provider reported them; a negative count is taken as 0."""
         self._cached_tokens.inc(max(0, cached_tokens))
-        self._tokens.labels("input").inc(max(0, input_tokens))
-        self._tokens.labels("output").inc(max(0, output_tokens))
+        self._of(self._tokens, "input").inc(max(0, input_tokens))
+        self._of(self._tokens, "output").inc(max(0, output_tokens))
 
     def session_opened(self) -> None:
         self._sessions.inc()
@@ -302,7 +313,7 @@ class Metrics:
 
     def recalled(self, outcome: MemoryOutcome, elapsed_s: float) -> None:
         """An answer got its recalled memory, or went on without it, after `elapsed_s` seconds."""
-        self._recalls.labels(outcome).inc()
+        self._of(self._recalls, outcome).inc()
         self._recall_time.observe(elapsed_s)
 
     def conversation_read(self, outcome: MemoryOutcome) -> None:
@@ -311,7 +322,7 @@ class Metrics:
 
     def stored(self, outcome: MemoryOutcome | Literal["quota_reached"]) -> None:
         """Storing an exchange before its answer ended had this outcome."""
-        self._stores.labels(outcome).inc()
+        self._of(self._stores, outcome).inc()
 
     def enriched(self, outcome: str, episodes: int) -> None:
         """`outcome` is a `memory.enrichment.worker.Outcome`."""
@@ -332,7 +343,7 @@ class Metrics:
 
     def answer_kept(self, outcome: KeptOutcome) -> None:
         """The result of an ended request was `kept`, or was not: `too_large`, `gone`, `failed`."""
-        self._kept_answers.labels(outcome).inc()
+        self._of(self._kept_answers, outcome).inc()
 
     def token_spend_failed(self, action: str) -> None:
         """A user's token count could not be read or written (`action`); a write is retried."""

@@ -234,11 +234,13 @@ class ChatModel:
                 headers=headers,
                 timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
             )
-        head, length = self._head, b"%d" % len(body)
-        fields = [(name, length if name.lower() == b"content-length" else value) for name, value in head.headers.raw]
-        return httpx.Request(
-            head.method, head.url, headers=fields, stream=RequestBody(body), extensions=dict(head.extensions)
+        head = self._head
+        # A copy of `httpx.Headers` is cheaper than new ones.
+        request = httpx.Request(
+            head.method, head.url, headers=head.headers, stream=RequestBody(body), extensions=dict(head.extensions)
         )
+        request.headers["Content-Length"] = str(len(body))
+        return request
 
     async def _send(self, request: ChatRequest, deadline: float) -> httpx.Response:
         config = self._config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -37,12 +36,12 @@ def test_a_value_and_its_revision_are_read_back(value: object, revision: int) ->
 @pytest.mark.parametrize(
     "elsewhere",
     [
-        replace(PURPOSE, table="memory_episodic"),
-        replace(PURPOSE, column="history_encrypted"),
-        replace(PURPOSE, row="employer"),
+        PURPOSE._replace(table="memory_episodic"),
+        PURPOSE._replace(column="history_encrypted"),
+        PURPOSE._replace(row="employer"),
         # The boundaries between the names are authenticated too.
-        replace(PURPOSE, table="memory_corev", column="alue_encrypted"),
-        replace(PURPOSE, column="value_encryptedh", row="ome"),
+        PURPOSE._replace(table="memory_corev", column="alue_encrypted"),
+        PURPOSE._replace(column="value_encryptedh", row="ome"),
     ],
 )
 def test_a_value_does_not_decrypt_elsewhere(elsewhere: Purpose) -> None:
@@ -81,7 +80,7 @@ def test_a_value_of_an_earlier_release_is_read_in_its_place_only() -> None:
     assert CIPHER.unseal(PURPOSE, legacy) == {"city": "Lyon"}
     assert revision_of(legacy) == 0
     with pytest.raises(Unreadable, match="another row"):
-        CIPHER.unseal(replace(PURPOSE, legacy="core:employer"), legacy)
+        CIPHER.unseal(PURPOSE._replace(legacy="core:employer"), legacy)
     with pytest.raises(Unreadable):
         Cipher(ANN, Fernet.generate_key()).unseal(PURPOSE, legacy)
 
