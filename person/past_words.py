@@ -349,6 +349,7 @@ _LATIN: Final = frozenset(
     " instant moment heure heures minutes peu rato momento poco hora horas minutos recien weekend wochenende fin"
 )
 _WEEKDAY_STARTS: Final = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
+_ANY_YEAR: Final = re.compile(_YEAR)
 _BESIDE: Final = 60
 """Characters before and after such a word that may belong to the expression."""
 
@@ -357,6 +358,9 @@ def times_in(plain: str) -> tuple[int, int] | None:
     """From where until where `plain` may name a time; None: nowhere. Most messages have no word for a time."""
     tokens = [one for one in _TOKEN.finditer(plain) if not one[0].isalpha() or not one[0].isascii() or _is_time(one[0])]
     if not tokens:
+        return None
+    # Without a word, only a year names a time: "2026-03-09", "in 2025".
+    if not any(one[0].isalpha() for one in tokens) and _ANY_YEAR.search(plain) is None:
         return None
     return max(0, tokens[0].start() - _BESIDE), tokens[-1].end() + _BESIDE
 

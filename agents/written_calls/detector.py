@@ -31,8 +31,8 @@ _LISTED: Final = re.compile(r"(?:\[|[}\]\"],)\s{0,20}$")
 _BEFORE_TEXT: Final = re.compile(
     r'"(?:content|text|value|markdown|body|message|answer|response|reply|output|result)" ?: ?$'
 )
-# How most answers begin. No part of it can be a call, whatever the tools are.
-_TEXT_BLOCK: Final = re.compile(r'\[ ?\{ ?"type" ?: ?"text", ?"content" ?: ?')
+# How most answers, and their next blocks, begin. No part of it can be a call, whatever the tools are.
+_TEXT_BLOCK: Final = re.compile(r'(?:\[ ?)?\{ ?"type" ?: ?"text", ?"content" ?: ?')
 _TEXT_BEGINS: Final = "{[<`\\ \t\n"
 _LINE_START: Final = re.compile(r"\n[ \t]*$")
 _INDENT: Final = re.compile(r"\n?[ \t\r]*")
@@ -150,7 +150,7 @@ class WrittenCalls:
 
     def _scan(self, text: str, *, last: bool) -> str:
         shown: list[str] = []
-        pieces = _pieces(self._after_opening(text, shown))
+        pieces = _pieces(text)
         while True:
             if self._region is not None:
                 if not pieces and not last:
@@ -169,9 +169,11 @@ class WrittenCalls:
                 self._held = pieces.popleft()
             trigger = _TRIGGER.search(self._held)
             at = 0 if self._fresh else len(self._held) if trigger is None else trigger.start()
+            opening = _TEXT_BLOCK.match(self._held, at)
+            at = at if opening is None else opening.end()
             self._show(shown, self._held[:at])
             self._held = self._held[at:]
-            if not self._held:
+            if opening is not None or not self._held:
                 continue
             verdict, value_at, region = self._candidate(last=last and not pieces)
             if verdict is Verdict.MORE and pieces:
@@ -188,15 +190,6 @@ class WrittenCalls:
                 self._head, self._held = self._held[:value_at], ""
                 self._value, self._size, self._region = [], 0, region
         return "".join(shown)
-
-    def _after_opening(self, text: str, shown: list[str]) -> str:
-        """Show the opening of a text block at the beginning of the reply. Returns the text after it."""
-        begins = self._fresh and not self._held and self._region is None
-        opening = _TEXT_BLOCK.match(text) if begins else None
-        if opening is None:
-            return text
-        self._show(shown, opening[0])
-        return text[opening.end() :]
 
     def _show(self, shown: list[str], text: str) -> None:
         if text:

@@ -126,7 +126,7 @@ class TrioConnection(SettledConnection[Row]):
         self._check_connection_ok()
         cursor: TrioCursor[Row] = TrioCursor(self)
         queued = False
-        if isinstance(query, bytes) and isinstance(params, dict | None):
+        if isinstance(query, bytes) and (params is None or isinstance(params, dict)):
             queued = cursor.queue_named(query, params, prepare=prepare)
         if not queued:
             cursor.queue(query, params, prepare=prepare)

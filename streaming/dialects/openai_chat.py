@@ -14,6 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Final
 
 from streaming.chat import ChatRequest, Message, ToolSpec
@@ -151,6 +153,10 @@ def _with_own_id(entry: dict[str, Any], places: Mapping[str, int], message: Mess
     return entry if place is None else {**entry, "id": message.tool_calls[place].id}
 
 
+_choices: Final = attrgetter("choices")
+_content: Final = attrgetter("delta.content")
+
+
 class OpenAIChatDecoder(TaggedTextDecoder):
     """Chunks of one response to deltas. See `streaming.dialects.base.PayloadDecoder`.
 
@@ -174,7 +180,8 @@ class OpenAIChatDecoder(TaggedTextDecoder):
         self._choice = 0
         if len(chunks) == 1:
             return chunks[0].choices[0].delta.content
-        return "".join([chunk.choices[0].delta.content for chunk in chunks])
+        # Each has one choice. Without byte codes for each token, which are many in a long piece.
+        return "".join(map(_content, chain.from_iterable(map(_choices, chunks))))
 
     def _read(self, payload: dict[str, Any]) -> None:
         if isinstance(served := payload.get("model"), str):
