@@ -95,13 +95,30 @@ def points(words: Sequence[str]) -> dict[str, int]:
     singular = [_singular(word) for word in words]
     text = f" {' '.join(singular)} "
     others = [word for word in words if _other_word().search(word)]
-    found = {
-        agent: sum([table.get(word, 0) for word in singular])
-        + sum([_of_other_word(agent, word) for word in others])
-        + sum([weight for phrase, weight in PHRASES[agent].items() if f" {phrase} " in text])
-        for agent, table in WORDS.items()
-    }
-    return {agent: number for agent, number in found.items() if number}
+    weights = [weight for word in singular for weight in _weights().get(word, ())]
+    weights += [(agent, _of_other_word(agent, word)) for word in others for agent in WORDS]
+    weights += [weight for phrase, weight in _phrases() if phrase in text]
+    found: dict[str, int] = {}
+    for agent, weight in weights:
+        if weight:
+            found[agent] = found.get(agent, 0) + weight
+    return found
+
+
+@cache
+def _weights() -> Mapping[str, Sequence[tuple[str, int]]]:
+    """The agents that each English word points to, with its weights."""
+    tables: dict[str, list[tuple[str, int]]] = {}
+    for agent, table in WORDS.items():
+        for word, weight in table.items():
+            tables.setdefault(word, []).append((agent, weight))
+    return tables
+
+
+@cache
+def _phrases() -> Sequence[tuple[str, tuple[str, int]]]:
+    """The phrases between spaces, with the agent that each points to and its weight."""
+    return [(f" {phrase} ", (agent, weight)) for agent, table in PHRASES.items() for phrase, weight in table.items()]
 
 
 @cache

@@ -67,6 +67,8 @@ def _stated(sentence: str) -> list[Preference]:
 def _stated_in(language: Language, sentence: str) -> list[Preference]:
     """The preferences in the sentence's parts, up to the first part that no rule matches."""
     parts = language.joint.split(sentence)
+    if len(parts) == 1 and not any(map(language.any_rule.match, _forms(language, sentence, first=True))):
+        return []  # nearly every sentence, in nearly every language
     asked = _QUESTION.search(sentence) is not None
     found: list[Preference] = []
     matched = False

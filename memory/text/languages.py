@@ -125,8 +125,12 @@ class Stemmers:
         """The different stems of `word` in `languages`. The first is English: older rows were stemmed with it."""
         if not word.isascii():
             return list(dict.fromkeys([self.english(word), *(self.stem(word, language) for language in languages)]))
-        stemmers, elided = self._by_language, _ELISION.sub("", word) if "'" in word else word
-        stems = [stemmers[language](elided if language == "fr" else word) for language in languages]
+        stemmers = self._by_language
+        if "'" in word:
+            elided = _ELISION.sub("", word)
+            stems = [stemmers[language](elided if language == "fr" else word) for language in languages]
+        else:
+            stems = [stem(word) for stem in map(stemmers.__getitem__, languages)]
         return list(dict.fromkeys([stemmers[ENGLISH](word), *stems]))
 
 

@@ -87,7 +87,7 @@ def write_days(frame: AnswerFrame, forms: DayForms) -> AnswerFrame:
             update = {"data": forms.write_item(data)}
         case WsStreamBlock():
             update = {"data": _write_block(frame.block_type, frame.data, forms)}
-        case WsStreamEnd():
+        case WsStreamEnd() if frame.mutations:
             update = {"mutations": _write_mutations(frame.mutations, forms)}
         case WsRequestResult():
             blocks = [

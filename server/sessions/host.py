@@ -346,7 +346,9 @@ class SessionHost:
                 await self._keep(request, end)
             for change in request.late_changes:
                 self._go_on(self._kept.amend, chat.user_id, chat.request_id, change)
-            request.push(end.model_copy(update={"mutations": [*end.mutations, *request.late_changes]}))
+            if request.late_changes:
+                end = end.model_copy(update={"mutations": [*end.mutations, *request.late_changes]})
+            request.push(end)
         self._running.pop((chat.user_id, chat.request_id), None)
         involved = (request.owner, *request.followers())
         for session in self._sessions.get(chat.user_id, {}).values():
