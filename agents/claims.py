@@ -124,7 +124,7 @@ def sentences(answer: str) -> list[str]:
 
 def _text_of(answer: str) -> str:
     text = _MARKUP.sub(" ", answer).replace('\\"', '"')
-    return _UNICODE.sub(lambda found: chr(int(found[1], 16)), text)
+    return _UNICODE.sub(lambda found: chr(int(found[1], 16)), text) if "\\u" in text else text
 
 
 def _sentences_of(text: str) -> list[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _STATEMENTS: Final = 512
 """Converted statements that are kept: more than this project has."""
 _TUPLES_OK: Final = pq.ExecStatus.TUPLES_OK
+_NO_TYPES: Final[tuple[int, ...]] = ()
 _TEXT: Final = pq.Format.TEXT
 
 _converted = lru_cache(_STATEMENTS)(_query2pg_nocache)
@@ -108,7 +109,7 @@ class TrioCursor(psycopg.AsyncCursor[Row]):
         """
         conn = self._conn
         transformer = conn.transformer
-        text, types = query, tuple[int, ...]()
+        text, types = query, _NO_TYPES
         values: Sequence[Buffer | None] | None = None
         param_formats: Sequence[pq.Format] | None = None
         if params is not None:
@@ -116,10 +117,10 @@ class TrioCursor(psycopg.AsyncCursor[Row]):
             if order is None:
                 return False
             try:
-                values = transformer.dump_sequence([params[name] for name in order], formats)
+                values = transformer.dump_sequence(list(map(params.__getitem__, order)), formats)
             except KeyError:
                 return False
-            types, param_formats = transformer.types or (), transformer.formats
+            types, param_formats = transformer.types or _NO_TYPES, transformer.formats
         prepared, pipeline = conn._prepared, conn._pipeline
         name = prepared._names.get((text, types)) if prepare is not False else None
         if name is None or pipeline is None:

@@ -62,7 +62,11 @@ class ShownBlocks:
         held = self._held.setdefault(index, [])
         held.append(text)
         self._size += len(text)
-        seen = _SPACES.sub(" ", self._undecided.get(index, "") + text)
+        before = self._undecided.get(index, "")
+        # The beginning decides for nearly every text, and a piece may be long.
+        seen = _SPACES.sub(" ", before + text[:_LONG])
+        if _may_be_empty(seen) and len(text) > _LONG:
+            seen = _SPACES.sub(" ", before + text)
         if not _may_be_empty(seen):
             self.with_data.add(index)
             self._undecided.pop(index, None)

@@ -1,4 +1,4 @@
-"""What a short request costs at the database: statements, round trips, and system calls that send."""
+"""What the work of a short request on memory costs: statements, round trips, system calls that send, Python calls."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sql.driver.wait import flush_gen
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server
 from tests.memory.memories import Memories
+from tests.python_calls import counted
 
 
 async def ask(memories: Memories, ann: UUID, number: int) -> None:
@@ -63,8 +64,13 @@ async def test_a_short_request_takes_few_statements_round_trips_and_system_calls
             await ask(memories, ann, number)
         monkeypatch.setattr(transactions, "flush_gen", noted)
         messages = await traced(pool, memories, ann)
+        monkeypatch.undo()
+        with counted() as calls:
+            await ask(memories, ann, 9)
     # A transaction has BEGIN, two settings and COMMIT: sixteen of the statements.
     assert messages["Execute"] <= 32
     # Admission, recall, the exchange and the kept answer.
     assert messages["Flush"] + messages["Sync"] == 4
     assert len(sent) == 4
+    # Of this code, Trio, psycopg and others, in this thread.
+    assert calls[0] <= 1_600
