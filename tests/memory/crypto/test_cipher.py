@@ -33,6 +33,31 @@ def test_a_value_and_its_revision_are_read_back(value: object, revision: int) ->
     assert token != CIPHER.seal(PURPOSE, value, revision)
 
 
+@pytest.mark.parametrize("number", [float("inf"), -1e308, 1e-320, 2**70, -(2**64), 0.1])
+def test_a_number_is_read_back_also_if_it_is_outside_the_standard(number: float) -> None:
+    value = [number, "\U0001f600", {"é": [number]}]
+    assert CIPHER.unseal(PURPOSE, CIPHER.seal(PURPOSE, value)) == value
+
+
+@pytest.mark.parametrize(
+    ("stored", "value"),
+    [
+        (b'"\\ud800"', "\ud800"),
+        (b'{"a":1,"a":2}', {"a": 2}),
+        (b" [1e400] ", [float("inf")]),
+        (b'"\x7f\\u0000"', "\x7f\0"),
+    ],
+)
+def test_json_of_earlier_releases_is_read_as_they_read_it(stored: bytes, value: object) -> None:
+    assert CIPHER.unseal(PURPOSE, CIPHER.seal_bytes(PURPOSE, stored)) == value
+
+
+@pytest.mark.parametrize("stored", [b"", b"{", b'"\xff"', b"[1] 2"])
+def test_a_value_that_is_not_json_is_unreadable(stored: bytes) -> None:
+    with pytest.raises(Unreadable, match="is not JSON"):
+        CIPHER.unseal(PURPOSE, CIPHER.seal_bytes(PURPOSE, stored))
+
+
 @pytest.mark.parametrize(
     "elsewhere",
     [
