@@ -15,7 +15,7 @@ from agents.written_calls.names import ToolNames
 from agents.written_calls.orders import Withheld
 from agents.written_calls.python_calls import judge_python
 from agents.written_calls.regions import FenceRegion, JsonRegion, MarkupRegion, PythonRegion, Region
-from agents.written_calls.string_region import StringRegion
+from agents.written_calls.string_region import StringRegion, after_opening
 from agents.written_calls.values import Call
 
 # A quote counts after a colon, where it may open the text of a text block. Before `\A` the text is in `_recent`.
@@ -31,8 +31,6 @@ _LISTED: Final = re.compile(r"(?:\[|[}\]\"],)\s{0,20}$")
 _BEFORE_TEXT: Final = re.compile(
     r'"(?:content|text|value|markdown|body|message|answer|response|reply|output|result)" ?: ?$'
 )
-# How most answers, and their next blocks, begin. No part of it can be a call, whatever the tools are.
-_TEXT_BLOCK: Final = re.compile(r'(?:\[ ?)?\{ ?"type" ?: ?"text", ?"content" ?: ?')
 _TEXT_BEGINS: Final = "{[<`\\ \t\n"
 _LINE_START: Final = re.compile(r"\n[ \t]*$")
 _INDENT: Final = re.compile(r"\n?[ \t\r]*")
@@ -169,11 +167,10 @@ class WrittenCalls:
                 self._held = pieces.popleft()
             trigger = _TRIGGER.search(self._held)
             at = 0 if self._fresh else len(self._held) if trigger is None else trigger.start()
-            opening = _TEXT_BLOCK.match(self._held, at)
-            at = at if opening is None else opening.end()
-            self._show(shown, self._held[:at])
-            self._held = self._held[at:]
-            if opening is not None or not self._held:
+            end = after_opening(self._held, at)
+            self._show(shown, self._held[:end])
+            self._held = self._held[end:]
+            if end > at or not self._held:
                 continue
             verdict, value_at, region = self._candidate(last=last and not pieces)
             if verdict is Verdict.MORE and pieces:
@@ -215,11 +212,8 @@ class WrittenCalls:
             return False
         piece = pieces.popleft()
         end = region.feed(piece)
-        if end is None:
-            end = len(piece)
-            whole = False
-        else:
-            whole = True
+        whole = end is not None
+        end = len(piece) if end is None else end
         self._value.append(piece[:end])
         self._size += end
         if piece[end:]:

@@ -10,6 +10,8 @@ from agents.written_calls.regions import Read
 
 _RUN: Final = re.compile(r"(?:[^\"\\]|\\.)*", re.DOTALL)
 _FEW: Final = 64
+# How most answers, and their next blocks, begin. No part of it can be a call, whatever the tools are.
+_OPENING: Final = re.compile(r'(?:\[ ?)?\{ ?"type" ?: ?"text", ?"content" ?: ?')
 _ESCAPE_TAIL: Final = re.compile(r"\\u[0-9a-fA-F]{0,3}\Z")
 
 
@@ -66,6 +68,12 @@ class StringRegion:
             return None if whole or not source.strip() else ([], True)  # the reply ends before the tool's name does
         self.form = next(iter(self._inside.forms), self.form)
         return self._inside.calls, self._inside.cut
+
+
+def after_opening(text: str, at: int) -> int:
+    """The place after the opening of a text block that begins at `at`; `at` if none begins there."""
+    opening = _OPENING.match(text, at)
+    return at if opening is None else opening.end()
 
 
 def _unescaped(inside: str) -> str:

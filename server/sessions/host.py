@@ -339,16 +339,15 @@ class SessionHost:
     async def _request_ended(self, request: RunningRequest, end: WsStreamEnd | None) -> None:
         chat = request.chat
         if end is not None:
-            # Both before the client gets the end: an answer that was announced as ended is remembered, and can be
-            # fetched. Side by side, because each waits for its own transaction.
+            # Both before the client gets the end, so that an ended answer is remembered and can be fetched. Side by
+            # side, because each waits for its own transaction.
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(request.store)
                 await self._keep(request, end)
             for change in request.late_changes:
                 self._go_on(self._kept.amend, chat.user_id, chat.request_id, change)
-            if request.late_changes:
-                end = end.model_copy(update={"mutations": [*end.mutations, *request.late_changes]})
-            request.push(end)
+            late = {"mutations": [*end.mutations, *request.late_changes]} if request.late_changes else None
+            request.push(end if late is None else end.model_copy(update=late))
         self._running.pop((chat.user_id, chat.request_id), None)
         involved = (request.owner, *request.followers())
         for session in self._sessions.get(chat.user_id, {}).values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -225,13 +225,10 @@ class Metrics:
                 self._requests.labels(mode, outcome)
 
     def _of(self, metric: Series, *labels: str) -> Series:
-        """As `metric.labels`, which takes longer than to count: it is called once for the same labels."""
-        key = (metric, *labels)
-        series = self._series.get(key)
-        if series is None:
-            series = self._series[key] = metric.labels(*labels)
-        found: Series = series
-        return found
+        """As `metric.labels`, which takes longer than to count, so it is called once for the same labels."""
+        if (key := (metric, *labels)) not in self._series:
+            self._series[key] = metric.labels(*labels)
+        return cast("Series", self._series[key])
 
     def request_ended(self, mode: Mode, outcome: RequestOutcome, duration_s: float) -> None:
         """An accepted chat request ended, `duration_s` after it was accepted."""
