@@ -108,9 +108,11 @@ def _shares(slow: list[pytest.Item], quick: list[pytest.Item], workers: int) -> 
 _PROFILER = pytest.StashKey[Any]()
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Remember the profiler, for `pytest_runtest_teardown`."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Remember the profiler, for `pytest_runtest_teardown`, also before a mark skips the test."""
     item.stash[_PROFILER] = sys.getprofile()
+    yield
 
 
 @pytest.hookimpl(wrapper=True)
