@@ -26,7 +26,7 @@ _LAST_WHOLE = re.compile(r"[}\]](?=[^}\]]*\Z)")
 _KINDS = frozenset((BlockType.CHART, BlockType.TABLE, BlockType.TIMELINE, BlockType.ENTITY_REF))
 _AXES = ("x", "y", "z", "xAxis", "yAxis", "labels", "categories", "values")
 _DEEPEST = 32
-"""Of what is nested deeper, only the values are shown, without its form."""
+"""Of deeper objects, only the values are shown, without their form."""
 _DATES = ("date", "dueDate", "due", "when", "start", "startDate")
 
 

@@ -41,7 +41,7 @@ class StringRegion:
         self._shows = False
 
     def feed(self, piece: str) -> int | None:
-        # Most texts show that they are no call with their first words.
+        # The first words of most texts show that they are not calls.
         for at in range(0, len(piece), _FEW):
             end = self._feed(piece[at : at + _FEW])
             if end is not None:

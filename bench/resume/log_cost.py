@@ -43,7 +43,7 @@ def log_cost(rounds: int = 15) -> LogCost:
 
 
 class _Socket:
-    """Accepts every frame at once."""
+    """Accepts every frame immediately."""
 
     unsent = False
 

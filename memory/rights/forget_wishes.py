@@ -300,7 +300,7 @@ _NOT_A_SUBJECT: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST: Final = 300
-"""A longer sentence is no request of this kind."""
+"""A longer sentence is not such a request."""
 
 
 def subjects_in(sentence: str) -> tuple[list[Subject], str]:

@@ -15,7 +15,7 @@ _MINE: Final = re.compile(
     r"^(?:about )?(?:my|our|mein\w*|unser\w*|mon|ma|mes|notre|nos|mis?|nuestr\w+)\s+(?P<thing>[\w-]+(?: [\w-]+)?)$",
     re.IGNORECASE,
 )
-# What comes before or after a thing that is somebody else's, as patterns for `str.format`.
+# The words around a thing of somebody else, as patterns for `str.format`.
 _OTHERS: Final = (
     r"\b(?:his|her|their|your|seine?\w*|ihre?\w*|eure?\w*|son|sa|ses|leurs?|sus?)\s+(?:\w+\s+)?{thing}\b",
     r"\b(?!(?:it|that|this|here|there|what|he|she)['’]s)(?:\w+['’]s|\w+s['’])\s+(?:(?!my\b|our\b)\w+\s+)?{thing}\b",

@@ -55,7 +55,7 @@ def missing(path: Path) -> set[str]:
     """What a file names to its readers and does not exist."""
     text = path.read_text("utf-8")
     found = missing_paths(text) | missing_names(text)
-    # To read the syntax of all files takes seconds. Without an escape, what a docstring names is in the text as it is.
+    # To read the syntax of all files takes seconds. Without an escape, a docstring is in the text unchanged.
     if path.suffix == ".py" and (found or "\\" in text):
         said = prose(text)
         return missing_paths(said) | missing_names(said)

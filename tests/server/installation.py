@@ -1,4 +1,4 @@
-"""The server's package in an environment of its own, without a package index and without compiling what is compiled."""
+"""The server's package in its own environment, without a package index, and without compiling modules again."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ async def test_segments_are_built_for_users_who_have_grown_and_dropped_for_those
     memories.index_change.counted(ann, len(TOLD))
     assert await memories.index_change.grown() == 1
     assert await same_in_both(memories, ann, searches) == before
-    # One less is no reason to drop them, but one more is.
+    # One less does not drop them, but one more does.
     await memories.middleware.forget(ann, await id_of(memories, ann, "Clara"))
     assert await memories.loaded(ann)
     await memories.index_change.grown()
