@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
@@ -299,7 +300,7 @@ class SegmentStore:
         """Store entries of memories that have none, or none with a higher stamp."""
         for start in range(0, len(entries), MAX_ENTRIES):
             few = entries[start : start + MAX_ENTRIES]
-            made = await _worked(lambda few=few: sealed_segments(user_key.cipher, few), len(few) * 10_000)  # type: ignore[misc]
+            made = await _worked(partial(sealed_segments, user_key.cipher, few), len(few) * 10_000)
             await self.insert_in(connection, user_key.user_id, made)
 
     async def insert_in(self, connection: Connection, user_id: UUID, segments: Iterable[SealedSegment]) -> None:

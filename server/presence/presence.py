@@ -18,6 +18,8 @@ import trio
 
 from server.presence.marks import ServerMarks
 from server.presence.table import Beat
+from sql.driver import DatabaseUnavailable
+from sql.pool import PoolTimeout
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +34,8 @@ _GAP: Final = timedelta(seconds=_GAP_S)
 _STALE: Final = timedelta(seconds=STALE_S)
 _EXPIRE_S: Final = 30.0
 _LEAVE_S: Final = 1.0
+_EXPECTED: Final = (DatabaseUnavailable, PoolTimeout, trio.TooSlowError)
+"""Failures while the database is away or slow: it may work again at the next heartbeat."""
 
 
 class Table(Protocol):
@@ -114,9 +118,11 @@ class Presence:
                     if began >= expire_at:
                         expire_at = began + _EXPIRE_S
                         await self._table.expire()
-            # A boundary: the database may work again at the next heartbeat.
-            except Exception as error:  # noqa: BLE001
+            except _EXPECTED as error:
                 log.warning("server_heartbeat_failed", reason=type(error).__name__, detail=str(error))
+            # Error boundary: without heartbeats, the other servers would take this one for gone.
+            except Exception:
+                log.exception("server_heartbeat_failed")
             task_status.started()
             task_status = trio.TASK_STATUS_IGNORED
             await trio.sleep_until(max(began + HEARTBEAT_S, trio.current_time()))
@@ -126,6 +132,8 @@ class Presence:
         with trio.move_on_after(_LEAVE_S):
             try:
                 await self._table.leave()
-            # A boundary: this server ends in any case. The others notice its missing heartbeats.
-            except Exception as error:  # noqa: BLE001
+            # This server ends in any case. The others notice its missing heartbeats.
+            except _EXPECTED as error:
                 log.warning("server_leave_failed", reason=type(error).__name__, detail=str(error))
+            except Exception:
+                log.exception("server_leave_failed")

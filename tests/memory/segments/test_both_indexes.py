@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ import trio
 
 from memory.maintenance import KeyRenewal, Reembedding
 from memory.segments import LoadedIndexes
-from memory.vault import Vault
+from memory.vault import IndexKind, Vault
 from sql.pool import Pool, open_pool
 from sql.tenant import configure_server, scoped
 from tests.memory.memories import Memories, WordEmbedder
@@ -22,9 +23,9 @@ async def kind(memories: Memories, ann: UUID) -> str:
         return (await memories.middleware.associative.segments.state_in(connection, ann)).kind
 
 
-async def set_kind(memories: Memories, ann: UUID, kind: str) -> None:
+async def set_kind(memories: Memories, ann: UUID, kind: IndexKind) -> None:
     async with scoped(memories.pool, ann) as connection:
-        await memories.middleware.associative.segments.set_kind_in(connection, ann, kind)  # type: ignore[arg-type]
+        await memories.middleware.associative.segments.set_kind_in(connection, ann, kind)
 
 
 async def same_in_both(memories: Memories, ann: UUID, searches: list[str]) -> list[list[str]]:
@@ -72,7 +73,8 @@ async def test_every_change_is_in_both(pool: Pool, searches: list[str]) -> None:
 
 async def test_forgetting_is_exact_in_both(pool: Pool, searches: list[str]) -> None:
     memories, ann = await told(pool, "both")
-    memories.embedder.failing = True  # type: ignore[union-attr]
+    assert isinstance(memories.embedder, WordEmbedder)
+    memories.embedder.failing = True
     gone = await id_of(memories, ann, "Clara")
     assert (await memories.middleware.forget(ann, gone)).counts["associative"] == 1
     left = await entries(memories, ann)
@@ -81,7 +83,7 @@ async def test_forgetting_is_exact_in_both(pool: Pool, searches: list[str]) -> N
     assert sorted(entry.vector is None for entry in left) == [False, False, True]
     assert (await counts(memories, ann))[3] == 2
     assert "Clara" not in str(await same_in_both(memories, ann, searches))
-    memories.embedder.failing = False  # type: ignore[union-attr]
+    memories.embedder.failing = False
     async with scoped(pool, ann) as connection:
         await connection.execute("UPDATE memory_unembedded SET due_at = now()")
     await memories.middleware.enrichment.run_once()
@@ -214,8 +216,8 @@ async def test_small_segments_are_merged_without_the_lock(
     gone = await id_of(memories, ann, "Note 3")
     consistent, once = Vault.consistent, [gone]
 
-    async def then_forget(self: Vault, *arguments: object) -> object:
-        result: object = await consistent(self, *arguments)  # type: ignore[arg-type]
+    async def then_forget(self: Vault, *arguments: Any) -> Any:
+        result = await consistent(self, *arguments)
         while once:
             await memories.middleware.forget(ann, once.pop())
         return result

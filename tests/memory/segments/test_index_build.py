@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -105,8 +106,8 @@ async def test_what_changes_during_a_build_is_right_in_both(
     made = memory.maintenance.index_build.IndexBuild._entries
     once = [await id_of(memories, ann, "Clara")]
 
-    async def then_change(*arguments: object) -> object:
-        result = await made(*arguments)  # type: ignore[arg-type]
+    async def then_change(*arguments: Any) -> Any:
+        result = await made(*arguments)
         while once:
             await memories.middleware.forget(ann, once.pop())
             await memories.change(ann, "update", "task", "t1", {"title": "Paint the garage"})
@@ -130,8 +131,8 @@ async def test_a_key_that_is_replaced_during_a_build_starts_it_again(
     made = memory.maintenance.index_build.IndexBuild._entries
     once = [ann]
 
-    async def then_rotate(*arguments: object) -> object:
-        result = await made(*arguments)  # type: ignore[arg-type]
+    async def then_rotate(*arguments: Any) -> Any:
+        result = await made(*arguments)
         while once:
             await memories.user_key_rotation.rotate(once.pop())
         return result
@@ -215,10 +216,10 @@ async def test_a_user_whose_segments_can_not_be_built_does_not_keep_others_from_
         await set_kind(memories, person, "building")
     made = memory.maintenance.index_build.IndexBuild._entries
 
-    async def fails_for_one(self: object, user_id: UUID, *arguments: object) -> object:
+    async def fails_for_one(self: Any, user_id: UUID, *arguments: Any) -> Any:
         if user_id == people[0]:
             raise ValueError("not a vector")
-        return await made(self, user_id, *arguments)  # type: ignore[arg-type]
+        return await made(self, user_id, *arguments)
 
     monkeypatch.setattr(memory.maintenance.index_build.IndexBuild, "_entries", fails_for_one)
     await memories.index_change.everybody()
